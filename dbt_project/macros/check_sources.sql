@@ -1,0 +1,37 @@
+{#-
+    Before the first table: every file that the chosen data set's sources name is there, holds the
+    columns that their yml declares, and has at least one interaction. All problems at once.
+-#}
+{% macro check_sources() -%}
+    {%- if execute and flags.WHICH in ['build', 'run', 'test', 'snapshot', 'seed'] and not flags.EMPTY -%}
+        {%- set folder = var('datasets')[var('dataset')] -%}
+        {%- set problems = [] -%}
+        {%- for source in graph.sources.values() if source.source_name == folder -%}
+            {%- set path = source.config.meta.path -%}
+            {%- set relation = source.config.meta.external_location -%}
+            {%- set files = run_query("select count(*) from glob('" ~ path ~ "')").columns[0].values()[0] -%}
+            {%- if files == 0 -%}
+                {%- do problems.append(
+                    path ~ ' is missing; `make data DATASET=' ~ var('dataset') ~ '` gets it'
+                ) -%}
+            {%- else -%}
+                {%- set found = run_query('describe select * from ' ~ relation).columns[0].values() | list -%}
+                {%- set missing = source.columns | reject('in', found) | list -%}
+                {%- if missing -%}
+                    {%- do problems.append(
+                        'source ' ~ source.source_name ~ '.' ~ source.name ~ ' (' ~ path
+                        ~ ') has no column ' ~ missing | join(', ') ~ '; it has ' ~ found | join(', ')
+                    ) -%}
+                {%- elif source.config.meta.get('is_required')
+                    and run_query('select 1 from ' ~ relation ~ ' limit 1').rows | length == 0 -%}
+                    {%- do problems.append(path ~ ' holds no rows; there is nothing to learn from') -%}
+                {%- endif -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if problems -%}
+            {%- do exceptions.raise_compiler_error(
+                'The data cannot be read:\n  - ' ~ problems | join('\n  - ')
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,234 @@
+{#-
+    Refuses vars that are unknown, out of range or at odds with each other: all of them in one
+    message, before anything runs. The rules for one var alone are tables, the rest is spelt out.
+-#}
+{% macro check_vars() -%}
+    {%- set known_sources = ['popular', 'trending', 'popular_in_segment', 'cooccurrence', 'als'] -%}
+    {%- set choices = {
+        'dataset': var('datasets') | list,
+        'candidate_users': ['test', 'all'],
+        'cooccurrence_normalization': ['cosine', 'lift'],
+    } -%}
+    {%- set lists_of_choices = {
+        'splits': ['time', 'leave_one_out', 'predefined'],
+        'sources': known_sources,
+    } -%}
+    {%- set positive_integers = [
+        'max_id_length', 'cooccurrence_window', 'cooccurrence_neighbors', 'cooccurrence_history',
+        'als_factors', 'als_iterations', 'ranked_k', 'recommendations_k', 'similar_items_k',
+        'popular_k', 'trending_k', 'popular_in_segment_k', 'cooccurrence_k', 'als_k',
+        'jackknife_groups',
+    ] -%}
+    {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
+    {%- set numbers = {
+        'rejected_share_limit': [0, 1, true, false],
+        'max_candidate_users': [0, none, false, true],
+        'trending_half_life_days': [0, none, false, false],
+        'segment_shrinkage': [0, none, true, false],
+        'cooccurrence_half_life_days': [0, none, false, true],
+        'cooccurrence_shrinkage': [0, none, true, false],
+        'cooccurrence_history_decay': [0, 1, false, false],
+        'als_regularization': [0, none, true, false],
+        'als_alpha': [0, none, false, false],
+        'als_random_state': [0, none, true, false],
+        'rrf_k': [0, none, true, false],
+    } -%}
+    {%- set spelt_out = [
+        'data_dir', 'datasets', 'value_ranges', 'as_of', 'event_weights', 'positive_thresholds',
+        'tune_cutoff', 'holdout_cutoff', 'segment_attributes', 'metric_segments', 'metric_ks',
+        'blend_weights', 'blend_weights_by_split',
+    ] -%}
+    {%- set problems = [] -%}
+
+    {%- set known = (
+        choices | list + lists_of_choices | list + positive_integers + numbers | list + spelt_out
+    ) -%}
+    {%- for name in invocation_args_dict.get('vars') or {} if name not in known -%}
+        {%- do problems.append(name ~ ': there is no such var; dbt_project.yml lists them all') -%}
+    {%- endfor -%}
+
+    {%- for name, allowed in choices.items() if var(name) not in allowed -%}
+        {%- do problems.append(
+            name ~ ': "' ~ var(name) ~ '" is unknown; choose one of ' ~ allowed | join(', ')
+        ) -%}
+    {%- endfor -%}
+    {%- for name, allowed in lists_of_choices.items() -%}
+        {%- if var(name) is string or var(name) is not iterable -%}
+            {%- do problems.append(name ~ ': must be a list, is ' ~ var(name)) -%}
+        {%- else -%}
+            {%- if not var(name) -%}
+                {%- do problems.append(name ~ ': must name at least one of ' ~ allowed | join(', ')) -%}
+            {%- endif -%}
+            {%- for value in var(name) if value not in allowed -%}
+                {%- do problems.append(
+                    name ~ ': "' ~ value ~ '" does not exist; choose from ' ~ allowed | join(', ')
+                ) -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+
+    {%- set whole = [] -%}
+    {%- for name in positive_integers -%}
+        {%- if var(name) is integer and var(name) is not boolean and var(name) > 0 -%}
+            {%- do whole.append(name) -%}
+        {%- else -%}
+            {%- do problems.append(name ~ ': must be a whole number above 0, is ' ~ var(name)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- for name, (lowest, highest, with_lowest, with_null) in numbers.items()
+        if not (var(name) is none and with_null) -%}
+        {%- if var(name) is not number or var(name) is boolean -%}
+            {%- do problems.append(name ~ ': must be a number, is ' ~ var(name)) -%}
+        {%- elif var(name) < lowest or (var(name) == lowest and not with_lowest)
+            or (highest is not none and var(name) > highest) -%}
+            {%- do problems.append(
+                name ~ ': must be ' ~ ('at least ' if with_lowest else 'above ') ~ lowest
+                ~ (' and at most ' ~ highest if highest is not none else '') ~ ', is ' ~ var(name)
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+
+    {%- for name in ['value_ranges', 'event_weights', 'positive_thresholds', 'blend_weights',
+                     'blend_weights_by_split'] if var(name) is not mapping -%}
+        {%- do problems.append(name ~ ': must be a mapping, is ' ~ var(name)) -%}
+    {%- endfor -%}
+    {%- if var('value_ranges') is mapping -%}
+        {%- for event_type, range in var('value_ranges').items()
+            if range is string or range is not iterable or range | length != 2
+            or range[0] is not number or range[1] is not number or range[0] > range[1] -%}
+            {%- do problems.append(
+                'value_ranges: ' ~ event_type ~ ' needs [lowest, highest], is ' ~ range
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if var('event_weights') is mapping -%}
+        {%- for event_type, weight in var('event_weights').items()
+            if weight is not number or weight < 0 -%}
+            {%- do problems.append(
+                'event_weights: ' ~ event_type ~ ' must weigh 0 or more, is ' ~ weight
+            ) -%}
+        {%- endfor -%}
+        {%- if not var('event_weights').values() | select('number') | select('>', 0) | list -%}
+            {%- do problems.append('event_weights: no event type weighs more than 0, so nothing is a like') -%}
+        {%- endif -%}
+    {%- endif -%}
+    {%- if var('positive_thresholds') is mapping -%}
+        {%- for event_type, threshold in var('positive_thresholds').items()
+            if threshold is not number -%}
+            {%- do problems.append(
+                'positive_thresholds: ' ~ event_type ~ ' must be a number, is ' ~ threshold
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+
+    {#- Times: t1 before t2, each of them readable. -#}
+    {%- set cutoffs = [] -%}
+    {%- for name in ['tune_cutoff', 'holdout_cutoff'] -%}
+        {%- set cutoff = var(name) -%}
+        {%- if cutoff is number and 0 < cutoff < 1 -%}
+            {%- do cutoffs.append(cutoff) -%}
+        {%- elif cutoff is not number and is_timestamp(cutoff) -%}
+            {%- do cutoffs.append(modules.datetime.datetime.fromisoformat(cutoff | string)) -%}
+        {%- else -%}
+            {%- do problems.append(
+                name ~ ': must be a share between 0 and 1 or a time like "1998-03-08", is ' ~ cutoff
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if cutoffs | length == 2 and (cutoffs[0] is number) == (cutoffs[1] is number)
+        and cutoffs[0] >= cutoffs[1] -%}
+        {%- do problems.append(
+            'tune_cutoff (t1): ' ~ var('tune_cutoff') ~ ' must be earlier than holdout_cutoff (t2): '
+            ~ var('holdout_cutoff')
+        ) -%}
+    {%- endif -%}
+    {%- if var('as_of') is not none and not is_timestamp(var('as_of')) -%}
+        {%- do problems.append('as_of: must be a time like "2026-01-31", is ' ~ var('as_of')) -%}
+    {%- endif -%}
+
+    {#- Lengths: no list is asked for more than what it is cut from can hold. -#}
+    {%- set longest = none -%}
+    {%- set ks = var('metric_ks') -%}
+    {%- if ks is string or ks is not iterable or not ks
+        or ks | reject('integer') | list or ks | select('integer') | select('<', 1) | list -%}
+        {%- do problems.append('metric_ks: must be a list of whole numbers above 0, is ' ~ ks) -%}
+    {%- else -%}
+        {%- for source in known_sources
+            if source ~ '_k' in whole and source in var('sources') and var(source ~ '_k') < ks | max -%}
+            {%- do problems.append(
+                'metric_ks: asks for the first ' ~ ks | max ~ ' of ' ~ source ~ ', but '
+                ~ source ~ '_k gives only ' ~ var(source ~ '_k') ~ ' candidates'
+            ) -%}
+        {%- endfor -%}
+        {%- if 'ranked_k' in whole and var('ranked_k') < ks | max -%}
+            {%- do problems.append(
+                'metric_ks: asks for the first ' ~ ks | max ~ ' of the ranker, but ranked_k passes on '
+                ~ var('ranked_k')
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+    {%- if 'ranked_k' in whole and 'recommendations_k' in whole
+        and var('recommendations_k') > var('ranked_k') -%}
+        {%- do problems.append(
+            'recommendations_k: ' ~ var('recommendations_k') ~ ' is over ranked_k, the '
+            ~ var('ranked_k') ~ ' candidates that the ranker passes on'
+        ) -%}
+    {%- endif -%}
+    {%- if 'similar_items_k' in whole and 'cooccurrence_neighbors' in whole
+        and var('similar_items_k') > var('cooccurrence_neighbors') -%}
+        {%- do problems.append(
+            'similar_items_k: ' ~ var('similar_items_k') ~ ' is over cooccurrence_neighbors: '
+            ~ var('cooccurrence_neighbors')
+        ) -%}
+    {%- endif -%}
+    {%- if 'jackknife_groups' in whole and var('jackknife_groups') < 2 -%}
+        {%- do problems.append('jackknife_groups: must be at least 2, is 1') -%}
+    {%- endif -%}
+
+    {#- Weights: of sources that exist, and at least one that runs. -#}
+    {%- set blends = [['blend_weights', var('blend_weights')]] -%}
+    {%- if var('blend_weights_by_split') is mapping -%}
+        {%- for split, weights in var('blend_weights_by_split').items() -%}
+            {%- if split not in lists_of_choices['splits'] -%}
+                {%- do problems.append(
+                    'blend_weights_by_split: "' ~ split ~ '" is unknown; choose from '
+                    ~ lists_of_choices['splits'] | join(', ')
+                ) -%}
+            {%- endif -%}
+            {%- do blends.append(['blend_weights_by_split: ' ~ split, weights]) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- for name, weights in blends if weights is mapping -%}
+        {%- set running = [] -%}
+        {%- for source, weight in weights.items() -%}
+            {%- if source not in known_sources -%}
+                {%- do problems.append(
+                    name ~ ': the source "' ~ source ~ '" does not exist; choose from '
+                    ~ known_sources | join(', ')
+                ) -%}
+            {%- endif -%}
+            {%- if weight is not number or weight < 0 -%}
+                {%- do problems.append(
+                    name ~ ': ' ~ source ~ ' must weigh 0 or more, is ' ~ weight
+                ) -%}
+            {%- elif weight > 0 and source in var('sources') -%}
+                {%- do running.append(source) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if not running -%}
+            {%- do problems.append(name ~ ': gives no weight to any source that runs') -%}
+        {%- endif -%}
+    {%- endfor -%}
+
+    {%- for name in ['segment_attributes', 'metric_segments']
+        if var(name) is string or var(name) is not iterable
+        or var(name) | reject('string') | list -%}
+        {%- do problems.append(name ~ ': must be a list of kinds of user attributes, is ' ~ var(name)) -%}
+    {%- endfor -%}
+
+    {%- if problems -%}
+        {%- do exceptions.raise_compiler_error(
+            'These vars cannot be built with:\n  - ' ~ problems | unique | join('\n  - ')
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}

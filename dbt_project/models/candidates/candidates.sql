@@ -1,0 +1,30 @@
+{{ config(materialized='view') }}
+
+-- One row per fold, source, user and proposed item.
+
+with
+{% for source in var('sources') %}
+{{ source }}_candidates as (
+
+    select * from {{ ref(source ~ '_candidates') }}
+
+),
+{% endfor %}
+
+final as (
+
+    {% for source in var('sources') %}
+    select
+        fold,
+        source,
+        user_key,
+        item_key,
+        score,
+        rank
+    from {{ source }}_candidates
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+
+)
+
+select * from final

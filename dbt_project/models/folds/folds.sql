@@ -1,0 +1,121 @@
+-- One row per fold: a cutoff, what is learned from before it and tested after it, and the fold
+-- whose candidates and labels its ranker may be trained on.
+
+with interactions as (
+
+    select * from {{ ref('interactions') }}
+
+),
+
+cutoffs as (
+
+    select
+        {{ cutoff_at(var('tune_cutoff'), 'interactions') }} as t1,
+        {{ cutoff_at(var('holdout_cutoff'), 'interactions') }} as t2,
+        -- The first moment after the last event: `live` looks back from here.
+        max(occurred_at) + interval 1 second as ended_at
+    from interactions
+
+),
+
+time_folds as (
+
+    select
+        'tune' as fold,
+        'time' as split,
+        t1 as cutoff_at,
+        t2 as test_until_at,
+        cast(null as integer) as n_left_out,
+        cast(null as varchar) as test_split,
+        cast(null as varchar) as ranker_fold
+    from cutoffs
+    union all
+    select
+        'holdout' as fold,
+        'time' as split,
+        t2 as cutoff_at,
+        ended_at as test_until_at,
+        null as n_left_out,
+        null as test_split,
+        'tune' as ranker_fold
+    from cutoffs
+
+),
+
+leave_one_out_folds as (
+
+    select
+        'loo_tune' as fold,
+        'leave_one_out' as split,
+        ended_at as cutoff_at,
+        ended_at as test_until_at,
+        2 as n_left_out,
+        null as test_split,
+        null as ranker_fold
+    from cutoffs
+    union all
+    select
+        'loo_holdout' as fold,
+        'leave_one_out' as split,
+        ended_at as cutoff_at,
+        ended_at as test_until_at,
+        1 as n_left_out,
+        null as test_split,
+        'loo_tune' as ranker_fold
+    from cutoffs
+
+),
+
+predefined_folds as (
+
+    select
+        'predefined_tune' as fold,
+        'predefined' as split,
+        ended_at as cutoff_at,
+        ended_at as test_until_at,
+        null as n_left_out,
+        'validation' as test_split,
+        null as ranker_fold
+    from cutoffs
+    union all
+    select
+        'predefined_holdout' as fold,
+        'predefined' as split,
+        ended_at as cutoff_at,
+        ended_at as test_until_at,
+        null as n_left_out,
+        'test' as test_split,
+        'predefined_tune' as ranker_fold
+    from cutoffs
+
+),
+
+live_fold as (
+
+    select
+        'live' as fold,
+        'live' as split,
+        ended_at as cutoff_at,
+        cast(null as timestamp) as test_until_at,
+        cast(null as integer) as n_left_out,
+        null as test_split,
+        {% set prefixes = {'time': '', 'leave_one_out': 'loo_', 'predefined': 'predefined_'} -%}
+        '{{ prefixes[var('splits')[0]] }}holdout' as ranker_fold
+    from cutoffs
+
+),
+
+final as (
+
+    {% for split in var('splits') %}
+    select * from {{ split }}_folds
+    union all
+    {% endfor %}
+    select * from live_fold
+
+)
+
+select
+    *,
+    split <> 'live' as is_evaluated
+from final

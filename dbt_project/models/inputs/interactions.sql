@@ -1,0 +1,56 @@
+-- One row per accepted event, with our keys and the one meaning of "positive".
+
+with screened as (
+
+    select * from {{ ref('screened_interactions') }}
+
+),
+
+users as (
+
+    select * from {{ ref('users') }}
+
+),
+
+items as (
+
+    select * from {{ ref('items') }}
+
+),
+
+weighed as (
+
+    select
+        *,
+        cast({{ case_of('event_type', var('event_weights'), '0') }} as double) as weight,
+        cast({{ case_of('event_type', var('positive_thresholds'), 'null') }} as double)
+            as positive_threshold
+    from screened
+    where reason is null
+
+),
+
+final as (
+
+    select
+        users.user_key,
+        items.item_key,
+        weighed.event_type,
+        weighed.value,
+        weighed.weight,
+        weighed.weight > 0
+        and (
+            weighed.positive_threshold is null
+            or coalesce(weighed.value >= weighed.positive_threshold, false)
+        ) as is_positive,
+        weighed.occurred_at,
+        weighed.split,
+        weighed.source_file,
+        weighed.source_row
+    from weighed
+    inner join users on weighed.user_id = users.user_id
+    inner join items on weighed.item_id = items.item_id
+
+)
+
+select * from final

@@ -1,0 +1,71 @@
+-- One row per row of the source. The first thing that is wrong with it is its reason; a row
+-- without one is an accepted event.
+
+with staged as (
+
+    select * from {{ staged('interactions') }}
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when surplus_text is not null then 'line has too many fields'
+            when user_id is null or trim(user_id) = '' then 'user_id is missing'
+            when item_id is null or trim(item_id) = '' then 'item_id is missing'
+            when {{ is_malformed_id('user_id') }} then 'user_id is malformed'
+            when {{ is_malformed_id('item_id') }} then 'item_id is malformed'
+            when event_type is null then 'event type is missing'
+            when value is null and value_text is not null then 'value is not a number'
+            when value is null and event_type in {{ in_list(var('value_ranges')) }}
+                then 'value is missing'
+            when not coalesce(
+                value between {{ case_of('event_type', var('value_ranges'), 'value', 0) }}
+                and {{ case_of('event_type', var('value_ranges'), 'value', 1) }},
+                true
+            ) then 'value is out of range'
+            when occurred_at is null and occurred_at_text is null then 'time is missing'
+            when occurred_at is null then 'time is not a time'
+            when occurred_at >= {{ as_of() }} then 'time is in the future'
+        end as reason
+    from staged
+
+),
+
+numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by reason, user_id, item_id, event_type, value, occurred_at
+            order by source_file, source_row
+        ) as nth_of_the_same
+    from judged
+
+),
+
+final as (
+
+    select
+        user_id,
+        item_id,
+        event_type,
+        value,
+        occurred_at,
+        split,
+        value_text,
+        occurred_at_text,
+        surplus_text,
+        source_file,
+        source_row,
+        case
+            when reason is null and nth_of_the_same > 1 then 'duplicate of an earlier row'
+            else reason
+        end as reason
+    from numbered
+
+)
+
+select * from final

@@ -1,0 +1,60 @@
+-- One row per fold, ranker, user and candidate: reciprocal rank fusion of the sources. It needs
+-- no labels and no scores that compare, and is what every later ranker must beat.
+
+with folds as (
+
+    select * from {{ ref('folds') }}
+
+),
+
+candidates as (
+
+    select * from {{ ref('candidates') }}
+
+),
+
+weighed as (
+
+    select
+        candidates.fold,
+        candidates.user_key,
+        candidates.item_key,
+        {{ blend_weight('folds.split', 'candidates.source') }}
+        / ({{ var('rrf_k') }} + candidates.rank) as score
+    from candidates
+    inner join folds on candidates.fold = folds.fold
+
+),
+
+fused as (
+
+    select
+        fold,
+        user_key,
+        item_key,
+        {{ exact_sum('score', 15) }} as score
+    from weighed
+    where score > 0
+    group by fold, user_key, item_key
+
+),
+
+final as (
+
+    select
+        fold,
+        cast('blend' as varchar) as ranker,
+        user_key,
+        item_key,
+        score,
+        cast(
+            row_number() over (
+                partition by fold, user_key order by score desc, item_key
+            ) as integer
+        ) as rank
+    from fused
+    qualify rank <= {{ var('ranked_k') }}
+
+)
+
+select * from final

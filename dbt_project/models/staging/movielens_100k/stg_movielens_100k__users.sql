@@ -1,0 +1,22 @@
+{{ config(enabled=is_staged_by('movielens_100k')) }}
+
+with source as (
+
+    select * from {{ source('movielens_100k', 'users') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        cast(user_id as varchar) as user_id,
+
+        ---------- timestamps
+        cast(null as timestamp) as signed_up_at
+
+    from source
+
+)
+
+select * from renamed
