@@ -8,7 +8,7 @@
         {%- set problems = [] -%}
         {%- for source in graph.sources.values() if source.source_name == folder -%}
             {%- set path = source.config.meta.path -%}
-            {%- set relation = source.config.meta.external_location -%}
+            {%- set relation = source.config.meta.external_location | replace('{path}', path) -%}
             {%- set files = run_query("select count(*) from glob('" ~ path ~ "')").columns[0].values()[0] -%}
             {%- if files == 0 -%}
                 {%- do problems.append(

@@ -1,0 +1,211 @@
+-- One row per evaluated fold, model, metric, cutoff and segment: how the lists of a segment
+-- together use the catalogue. A number about all lists has no mean over users, so its interval
+-- is a jackknife's: users fall into jackknife_groups groups, each group is left out in turn, and
+-- the spread of the results gives the standard error.
+
+with measured_cutoffs as (
+
+    select * from {{ ref('measured_cutoffs') }}
+
+),
+
+ranked_lists as (
+
+    select * from {{ ref('ranked_lists') }}
+
+),
+
+evaluated_users as (
+
+    select * from {{ ref('evaluated_users') }}
+
+),
+
+n_items as (
+
+    select
+        fold,
+        count(*) as n_items
+    from {{ ref('fold_items') }}
+    group by fold
+
+),
+
+n_users as (
+
+    select
+        fold,
+        segment_kind,
+        segment,
+        count(*) as n_users
+    from evaluated_users
+    group by fold, segment_kind, segment
+
+),
+
+-- How often each item is shown to each group of users.
+shown_to_groups as (
+
+    select
+        ranked_lists.fold,
+        ranked_lists.model,
+        measured_cutoffs.k,
+        evaluated_users.segment_kind,
+        evaluated_users.segment,
+        ranked_lists.item_key,
+        ranked_lists.user_key % {{ var('jackknife_groups') }} as user_group,
+        count(*) as n_shown
+    from ranked_lists
+    inner join measured_cutoffs
+        on
+            ranked_lists.model = measured_cutoffs.model
+            and ranked_lists.rank <= measured_cutoffs.k
+    inner join evaluated_users using (fold, user_key)
+    group by all
+
+),
+
+shown as (
+
+    select
+        fold,
+        model,
+        k,
+        segment_kind,
+        segment,
+        item_key,
+        sum(n_shown) as n_shown
+    from shown_to_groups
+    group by all
+
+),
+
+-- The exposure of each item over all users (left_out is null), and with each group left out.
+exposures as (
+
+    select
+        *,
+        cast(null as integer) as left_out
+    from shown
+    union all
+    select
+        shown.* exclude (n_shown),
+        shown.n_shown - coalesce(shown_to_groups.n_shown, 0) as n_shown,
+        user_groups.user_group as left_out
+    from shown
+    cross join (
+        select unnest(range({{ var('jackknife_groups') }})) as user_group
+    ) as user_groups
+    left join shown_to_groups
+        on
+            shown.fold = shown_to_groups.fold
+            and shown.model = shown_to_groups.model
+            and shown.k = shown_to_groups.k
+            and shown.segment_kind = shown_to_groups.segment_kind
+            and shown.segment = shown_to_groups.segment
+            and shown.item_key = shown_to_groups.item_key
+            and user_groups.user_group = shown_to_groups.user_group
+
+),
+
+placed as (
+
+    select
+        *,
+        row_number() over (
+            partition by fold, model, k, segment_kind, segment, left_out
+            order by n_shown desc, item_key
+        ) as place
+    from exposures
+    where n_shown > 0
+
+),
+
+-- Gini over all available items: those never shown stand below, with no exposure.
+measured as (
+
+    select
+        placed.fold,
+        placed.model,
+        placed.k,
+        placed.segment_kind,
+        placed.segment,
+        placed.left_out,
+        count(*) / n_items.n_items as catalog_coverage,
+        sum((n_items.n_items + 1 - 2 * placed.place) * placed.n_shown)
+        / (n_items.n_items * sum(placed.n_shown)) as gini
+    from placed
+    inner join n_items on placed.fold = n_items.fold
+    group by
+        placed.fold,
+        placed.model,
+        placed.k,
+        placed.segment_kind,
+        placed.segment,
+        placed.left_out,
+        n_items.n_items
+
+),
+
+tall as (
+
+    {% for metric in ['catalog_coverage', 'gini'] -%}
+    select
+        fold,
+        model,
+        '{{ metric }}' as metric,
+        k,
+        segment_kind,
+        segment,
+        left_out,
+        {{ metric }} as value
+    from measured
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+intervals as (
+
+    select
+        fold,
+        model,
+        metric,
+        k,
+        segment_kind,
+        segment,
+        max(value) filter (where left_out is null) as value,
+        {{ exact_avg('case when left_out is not null then value end') }} as jackknife_mean,
+        {{ exact_avg('case when left_out is not null then value * value end') }}
+            as jackknife_mean_square,
+        count(left_out) as n_groups
+    from tall
+    group by fold, model, metric, k, segment_kind, segment
+
+),
+
+final as (
+
+    select
+        intervals.fold,
+        intervals.model,
+        intervals.metric,
+        intervals.k,
+        intervals.segment_kind,
+        intervals.segment,
+        intervals.value,
+        1.96 * sqrt(
+            (intervals.n_groups - 1)
+            * greatest(
+                intervals.jackknife_mean_square
+                - intervals.jackknife_mean * intervals.jackknife_mean,
+                0.0
+            )
+        ) as half_width,
+        n_users.n_users
+    from intervals
+    inner join n_users using (fold, segment_kind, segment)
+
+)
+
+select * from final

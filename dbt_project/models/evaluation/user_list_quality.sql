@@ -1,0 +1,119 @@
+-- One row per evaluated fold, model, user and cutoff: what the list is like, whatever the user
+-- came to like. A user without a list has null here, and 0 in user_coverage.
+
+with evaluated_users as (
+
+    select * from {{ ref('evaluated_users') }}
+    where segment_kind = 'all'
+
+),
+
+measured_cutoffs as (
+
+    select * from {{ ref('measured_cutoffs') }}
+
+),
+
+ranked_lists as (
+
+    select * from {{ ref('ranked_lists') }}
+
+),
+
+list_distances as (
+
+    select * from {{ ref('list_distances') }}
+
+),
+
+item_features as (
+
+    select * from {{ ref('item_features') }}
+
+),
+
+fold_sizes as (
+
+    select
+        fold,
+        count(*) as n_users
+    from {{ ref('user_features') }}
+    where not is_cold
+    group by fold
+
+),
+
+item_facts as (
+
+    select
+        item_features.fold,
+        item_features.item_key,
+        -- An item that nobody has met counts as met by one: it is as novel as can be told.
+        -log2(greatest(item_features.n_users, 1) / fold_sizes.n_users) as novelty,
+        item_features.popularity_percentile,
+        item_features.age_days
+    from item_features
+    inner join fold_sizes on item_features.fold = fold_sizes.fold
+
+),
+
+lists as (
+
+    select
+        ranked_lists.fold,
+        ranked_lists.model,
+        ranked_lists.user_key,
+        measured_cutoffs.k,
+        count(*) as n_items,
+        {{ exact_avg('item_facts.novelty') }} as novelty,
+        {{ exact_avg('item_facts.popularity_percentile') }} as popularity_bias,
+        {{ exact_avg('item_facts.age_days', 6) }} as freshness,
+        {{ exact_sum('list_distances.distance_above', 9) }}
+        / nullif(sum(list_distances.n_above), 0) as diversity
+    from ranked_lists
+    inner join measured_cutoffs
+        on
+            ranked_lists.model = measured_cutoffs.model
+            and ranked_lists.rank <= measured_cutoffs.k
+    inner join item_facts
+        on
+            ranked_lists.fold = item_facts.fold
+            and ranked_lists.item_key = item_facts.item_key
+    left join list_distances
+        on
+            ranked_lists.fold = list_distances.fold
+            and ranked_lists.model = list_distances.model
+            and ranked_lists.user_key = list_distances.user_key
+            and ranked_lists.rank = list_distances.rank
+    group by
+        ranked_lists.fold,
+        ranked_lists.model,
+        ranked_lists.user_key,
+        measured_cutoffs.k
+
+),
+
+final as (
+
+    select
+        evaluated_users.fold,
+        measured_cutoffs.model,
+        evaluated_users.user_key,
+        measured_cutoffs.k,
+        case when lists.n_items >= measured_cutoffs.k then 1.0 else 0.0 end as user_coverage,
+        lists.diversity,
+        lists.novelty,
+        lists.popularity_bias,
+        lists.freshness
+    from evaluated_users
+    cross join measured_cutoffs
+    left join lists
+        on
+            evaluated_users.fold = lists.fold
+            and measured_cutoffs.model = lists.model
+            and evaluated_users.user_key = lists.user_key
+            and measured_cutoffs.k = lists.k
+
+)
+
+select * from final

@@ -1,0 +1,32 @@
+{{ config(materialized='view') }}
+
+-- One row per evaluated fold, model, user and cutoff: every metric that is a mean over users,
+-- one column each, so that a mean can be opened down to the users that made it.
+
+with user_accuracy as (
+
+    select * from {{ ref('user_accuracy') }}
+
+),
+
+user_list_quality as (
+
+    select * from {{ ref('user_list_quality') }}
+
+),
+
+final as (
+
+    select
+        user_accuracy.*,
+        user_list_quality.user_coverage,
+        user_list_quality.diversity,
+        user_list_quality.novelty,
+        user_list_quality.popularity_bias,
+        user_list_quality.freshness
+    from user_accuracy
+    inner join user_list_quality using (fold, model, user_key, k)
+
+)
+
+select * from final

@@ -1,0 +1,113 @@
+-- One row per fold, user and rank: what each user is shown, from where, and why, in the owner's
+-- own ids.
+
+with user_lists as (
+
+    select * from {{ ref('user_lists') }}
+
+),
+
+list_sources as (
+
+    select * from {{ ref('list_sources') }}
+
+),
+
+list_reason_items as (
+
+    select * from {{ ref('list_reason_items') }}
+
+),
+
+user_features as (
+
+    select * from {{ ref('user_features') }}
+
+),
+
+users as (
+
+    select * from {{ ref('users') }}
+
+),
+
+items as (
+
+    select * from {{ ref('items') }}
+
+),
+
+reason_templates as (
+
+    select * from {{ ref('reason_templates') }}
+
+),
+
+explained as (
+
+    select
+        user_lists.fold,
+        user_lists.user_key,
+        user_lists.item_key,
+        user_lists.rank,
+        user_lists.score,
+        coalesce(list_sources.source, 'trending') as source,
+        user_features.segment_label,
+        -- A user without a like in training was served from the trends alone.
+        case when user_features.n_positives = 0 then 'cold_start' else 'ranked' end as slot,
+        list_reason_items.reason_item_key
+    from user_lists
+    inner join user_features
+        on
+            user_lists.fold = user_features.fold
+            and user_lists.user_key = user_features.user_key
+    left join list_sources
+        on
+            user_lists.fold = list_sources.fold
+            and user_lists.user_key = list_sources.user_key
+            and user_lists.item_key = list_sources.item_key
+    left join list_reason_items
+        on
+            user_lists.fold = list_reason_items.fold
+            and user_lists.user_key = list_reason_items.user_key
+            and user_lists.item_key = list_reason_items.item_key
+
+),
+
+final as (
+
+    select
+        explained.fold,
+        users.user_id,
+        explained.rank,
+        items.item_id,
+        items.title,
+        explained.score,
+        explained.source,
+        explained.slot,
+        -- A template that names an item the user has no neighbour for falls back on the other.
+        replace(
+            replace(
+                case
+                    when
+                        reason_templates.template like '%{item}%'
+                        and explained.reason_item_key is null
+                        then reason_templates.template_without_item
+                    else reason_templates.template
+                end,
+                '{item}', coalesce(reason_items.title, '')
+            ),
+            '{segment}', coalesce(explained.segment_label, '')
+        ) as reason,
+        case
+            when reason_templates.template like '%{item}%' then reason_items.item_id
+        end as reason_item_id
+    from explained
+    inner join users on explained.user_key = users.user_key
+    inner join items on explained.item_key = items.item_key
+    inner join reason_templates on explained.source = reason_templates.source
+    left join items as reason_items on explained.reason_item_key = reason_items.item_key
+
+)
+
+select * from final
