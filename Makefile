@@ -1,0 +1,96 @@
+# foryou: `make` lists the targets. Needs Python 3.11 or newer, pip and make, nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# The Python that .venv is made with.
+PYTHON ?= python3
+# A name of dbt_project/datasets/datasets.yml.
+DATASET ?= ml-100k
+# A local archive of the data set, used instead of a download.
+ARCHIVE ?=
+# More vars for dbt, in YAML: VARS='trending_half_life_days: 7, als_factors: 32'
+VARS ?=
+# The database to build.
+FORYOU_DATABASE ?= warehouse.duckdb
+export ARCHIVE DATASET FORYOU_DATABASE VARS
+
+BIN := .venv/bin
+DBT_OPTIONS := --project-dir dbt_project
+# Shell text that dbt reads as {dataset: …, …}; a comma at the end is fine in YAML.
+DBT_VARS := --vars "{dataset: $$DATASET, $$VARS}"
+
+# All that a build is made from. Their names count as well as their times, so that a file that
+# was removed is noticed.
+SOURCES := $(sort $(shell find dbt_project models_py -type f \
+    -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
+    -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
+
+.PHONY: help build data test docs clean FORCE
+
+help: ## list the targets and the variables
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  DATASET=ml-1m          build from this data set (default: ml-100k)'
+	@echo '  ARCHIVE=ml-1m.zip      unpack this file instead of downloading'
+	@echo '  FORYOU_ARCHIVES=folder  look for archives here before downloading'
+	@echo "  VARS='als_factors: 32' more vars for dbt, as in dbt_project/dbt_project.yml"
+	@echo '  PYTHON=python3.12      make .venv with this Python, 3.11 or newer'
+
+build: target/built ## build the recommendations and print some (only what changed is built)
+	@$(BIN)/python -m exports.report
+
+data: data/$(DATASET) ## fetch the data set, unless it is there
+
+# In the order of cost: the first to fail is the first to say so. None of it opens the warehouse.
+test: override FORYOU_DATABASE := target/test.duckdb
+test: .venv/.installed data/ml-100k ## lint, parse, build on nothing, then run every test
+	@mkdir -p target
+	@rm -f $(FORYOU_DATABASE)*
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/dbt parse $(DBT_OPTIONS) --no-partial-parse --warn-error --show-all-deprecations
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	$(BIN)/dbt seed $(DBT_OPTIONS)
+	$(BIN)/dbt run --empty $(DBT_OPTIONS)
+	@rm -f $(FORYOU_DATABASE)*
+	$(BIN)/pytest
+
+docs: target/built ## write the dbt docs as one page
+	$(BIN)/dbt docs generate --static $(DBT_OPTIONS) $(DBT_VARS)
+	@mkdir -p target/docs
+	@cp dbt_project/target/static_index.html target/docs/index.html
+	@echo "$(CURDIR)/target/docs/index.html"
+
+clean: ## remove what was built (not the data, not .venv)
+	rm -rf target logs dbt_project/target dbt_project/logs warehouse.duckdb*
+
+.venv/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "foryou needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -1)." \
+	    "Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+# fetch.py looks every time whether the files are there; the folder is only newer if it fetched.
+$(sort data/$(DATASET) data/ml-100k): FORCE | .venv/.installed
+	@$(BIN)/python dbt_project/datasets/fetch.py $(@F) --into data \
+	    $(and $(ARCHIVE),$(filter $(DATASET),$(@F)),--archive "$$ARCHIVE")
+
+# Rewritten only when it would differ: what was built last, and from which files.
+target/build-vars: FORCE
+	@mkdir -p target
+	@printf '%s\n' "$$DATASET $$VARS $$FORYOU_DATABASE" $(SOURCES) > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# The stamp goes first and comes back last, so that a build that failed or was killed is redone.
+target/built: target/build-vars .venv/.installed data/$(DATASET) $(wildcard data/$(DATASET)/*) $(SOURCES)
+target/built: $(if $(wildcard $(FORYOU_DATABASE)),,FORCE)
+	@rm -f $@
+	$(BIN)/dbt build $(DBT_OPTIONS) $(DBT_VARS)
+	@touch $@

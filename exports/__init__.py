@@ -1,0 +1,1 @@
+"""What leaves the warehouse: reports for the terminal and published files."""
