@@ -1,10 +1,11 @@
 {#-
-    A fold's cutoff as SQL: a share of the events in order of time, or the time itself. As a
-    share it is the time of the event at that place, so that events of one moment stay together.
+    A fold's cutoff as SQL over all events: a share of them in order of time, or the time itself.
+    As a share it is the time of the event at that place, so that events of one moment stay
+    together.
 -#}
-{% macro cutoff_at(cutoff, interactions) -%}
+{% macro cutoff_at(cutoff) -%}
     {%- if cutoff is number -%}
-        (select quantile_disc(occurred_at, {{ cutoff }}) from {{ interactions }})
+        quantile_disc(occurred_at, {{ cutoff }})
     {%- else -%}
         cast('{{ cutoff }}' as timestamp)
     {%- endif -%}

@@ -1,8 +1,9 @@
 {#-
     A sum that does not depend on the order of its rows. Threads add floating point numbers in
     whatever order they finish, and the last bits differ from run to run; two items that tie would
-    then swap places. Decimals add exactly. `scale` is the number of digits kept after the point.
+    then swap places. Decimals add exactly. `scale` digits are kept after the point, `digits` in
+    all: 18 fit a machine word, more are slower.
 -#}
-{% macro exact_sum(expression, scale=9) -%}
-    cast(sum(cast({{ expression }} as decimal(18, {{ scale }}))) as double)
+{% macro exact_sum(expression, scale=9, digits=18) -%}
+    cast(sum(cast({{ expression }} as decimal({{ digits }}, {{ scale }}))) as double)
 {%- endmacro %}

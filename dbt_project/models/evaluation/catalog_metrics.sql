@@ -80,6 +80,12 @@ shown as (
 
 ),
 
+user_groups as (
+
+    select unnest(range({{ var('jackknife_groups') }})) as user_group
+
+),
+
 -- The exposure of each item over all users (left_out is null), and with each group left out.
 exposures as (
 
@@ -93,9 +99,7 @@ exposures as (
         shown.n_shown - coalesce(shown_to_groups.n_shown, 0) as n_shown,
         user_groups.user_group as left_out
     from shown
-    cross join (
-        select unnest(range({{ var('jackknife_groups') }})) as user_group
-    ) as user_groups
+    cross join user_groups
     left join shown_to_groups
         on
             shown.fold = shown_to_groups.fold

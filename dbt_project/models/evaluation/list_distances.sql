@@ -31,7 +31,7 @@ category_sets as (
     select
         categories,
         row_number() over (order by categories) as set_key
-    from (select distinct categories from category_lists)
+    from (select distinct categories from category_lists) as distinct_sets
 
 ),
 

@@ -13,45 +13,30 @@ evaluated_users as (
 
 ),
 
-aggregated as (
+-- A metric that a user has no value for (null) is no part of its mean.
+tall as (
 
-    select
-        user_metrics.fold,
-        user_metrics.model,
-        user_metrics.k,
-        evaluated_users.segment_kind,
-        evaluated_users.segment,
-        {%- for metric in user_metric_names() %}
-        {{ exact_avg('user_metrics.' ~ metric, 12 if metric != 'freshness' else 6) }}
-            as {{ metric }}_mean,
-        {{ exact_avg(
-            'user_metrics.' ~ metric ~ ' * user_metrics.' ~ metric,
-            12 if metric != 'freshness' else 3
-        ) }} as {{ metric }}_mean_square,
-        count(user_metrics.{{ metric }}) as {{ metric }}_n{{ ',' if not loop.last }}
-        {%- endfor %}
-    from user_metrics
-    inner join evaluated_users using (fold, user_key)
-    group by all
+    unpivot user_metrics
+    on {{ user_metric_names() | join(', ') }}
+    into name metric value value
 
 ),
 
-tall as (
+aggregated as (
 
-    {% for metric in user_metric_names() -%}
     select
-        fold,
-        model,
-        '{{ metric }}' as metric,
-        k,
-        segment_kind,
-        segment,
-        {{ metric }}_mean as value,
-        {{ metric }}_mean_square as mean_square,
-        {{ metric }}_n as n_users
-    from aggregated
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+        tall.fold,
+        tall.model,
+        tall.metric,
+        tall.k,
+        evaluated_users.segment_kind,
+        evaluated_users.segment,
+        {{ exact_avg('tall.value', 12, 38) }} as value,
+        {{ exact_avg('tall.value * tall.value', 12, 38) }} as mean_square,
+        count(*) as n_users
+    from tall
+    inner join evaluated_users using (fold, user_key)
+    group by all
 
 ),
 
@@ -68,8 +53,7 @@ final as (
         1.96 * sqrt(greatest(mean_square - value * value, 0.0) / nullif(n_users - 1, 0))
             as half_width,
         n_users
-    from tall
-    where n_users > 0
+    from aggregated
 
 )
 

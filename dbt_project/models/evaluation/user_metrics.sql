@@ -18,7 +18,17 @@ user_list_quality as (
 final as (
 
     select
-        user_accuracy.*,
+        user_accuracy.fold,
+        user_accuracy.model,
+        user_accuracy.user_key,
+        user_accuracy.k,
+        user_accuracy.recall,
+        user_accuracy.recall_capped,
+        user_accuracy.precision,
+        user_accuracy.hit_rate,
+        user_accuracy.ndcg,
+        user_accuracy.map,
+        user_accuracy.mrr,
         user_list_quality.user_coverage,
         user_list_quality.diversity,
         user_list_quality.novelty,

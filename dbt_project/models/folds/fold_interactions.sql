@@ -57,7 +57,16 @@ placed as (
             when folds.split = 'predefined' and ordered.split = 'train' then 'train'
             when folds.split = 'predefined' and ordered.split = folds.test_split then 'test'
         end as part,
-        ordered.* exclude (n_likes_after)
+        ordered.user_key,
+        ordered.item_key,
+        ordered.event_type,
+        ordered.value,
+        ordered.weight,
+        ordered.is_positive,
+        ordered.occurred_at,
+        ordered.split,
+        ordered.source_file,
+        ordered.source_row
     from ordered
     cross join folds
 

@@ -10,14 +10,15 @@ with interactions as (
 cutoffs as (
 
     select
-        {{ cutoff_at(var('tune_cutoff'), 'interactions') }} as t1,
-        {{ cutoff_at(var('holdout_cutoff'), 'interactions') }} as t2,
+        {{ cutoff_at(var('tune_cutoff')) }} as t1,
+        {{ cutoff_at(var('holdout_cutoff')) }} as t2,
         -- The first moment after the last event: `live` looks back from here.
         max(occurred_at) + interval 1 second as ended_at
     from interactions
 
 ),
 
+{% if 'time' in var('splits') %}
 time_folds as (
 
     select
@@ -41,7 +42,9 @@ time_folds as (
     from cutoffs
 
 ),
+{% endif %}
 
+{% if 'leave_one_out' in var('splits') %}
 leave_one_out_folds as (
 
     select
@@ -65,7 +68,9 @@ leave_one_out_folds as (
     from cutoffs
 
 ),
+{% endif %}
 
+{% if 'predefined' in var('splits') %}
 predefined_folds as (
 
     select
@@ -89,6 +94,7 @@ predefined_folds as (
     from cutoffs
 
 ),
+{% endif %}
 
 live_fold as (
 

@@ -35,6 +35,7 @@ listed as (
         row_number() over (partition by item_id order by source_row) as nth_of_the_same
     from staged
     where item_id is not null
+    qualify nth_of_the_same = 1
 
 ),
 
@@ -52,7 +53,7 @@ final as (
         coalesce(listed.is_available, true) as is_available,
         listed.item_id is not null as is_listed
     from first_events
-    full join (select * from listed where nth_of_the_same = 1) as listed using (item_id)
+    full join listed using (item_id)
 
 )
 

@@ -20,14 +20,14 @@ renamed as (
         'rating' as event_type,
         cast(null as varchar) as split,
         cast(rating as varchar) as value_text,
-        cast("timestamp" as varchar) as occurred_at_text,
+        cast(timestamp as varchar) as occurred_at_text,
         cast(null as varchar) as surplus_text,
 
         ---------- numerics
         try_cast(rating as double) as value,
 
         ---------- timestamps
-        {{ epoch_to_timestamp('"timestamp"') }} as occurred_at,
+        {{ epoch_to_timestamp('timestamp') }} as occurred_at,
 
         ---------- where it stands
         'MovieLens100k_data.parquet.brotli' as source_file,

@@ -10,7 +10,7 @@ flags as (
 
     unpivot source
     on columns(* exclude (
-        movie_id, movie_title, release_date, video_release_date, "IMDb_URL", file_row_number
+        movie_id, movie_title, release_date, video_release_date, imdb_url, file_row_number
     ))
     into name genre value is_of_genre
 
