@@ -92,7 +92,7 @@ final as (
         coalesce(hits_in_list.n_hits, 0)
         / least(measured_cutoffs.k, n_relevant.n_relevant) as recall_capped,
         coalesce(hits_in_list.n_hits, 0) / measured_cutoffs.k as precision,
-        case when hits_in_list.n_hits > 0 then 1.0 else 0.0 end as hit_rate,
+        cast(coalesce(hits_in_list.n_hits, 0) > 0 as double) as hit_rate,
         coalesce(hits_in_list.gain, 0.0) / ideal.ideal_gain as ndcg,
         coalesce(hits_in_list.precision_at_hits, 0.0)
         / least(measured_cutoffs.k, n_relevant.n_relevant) as map,

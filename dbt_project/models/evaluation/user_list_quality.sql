@@ -100,7 +100,8 @@ final as (
         measured_cutoffs.model,
         evaluated_users.user_key,
         measured_cutoffs.k,
-        case when lists.n_items >= measured_cutoffs.k then 1.0 else 0.0 end as user_coverage,
+        cast(coalesce(lists.n_items, 0) >= measured_cutoffs.k as double)
+            as user_coverage,
         lists.diversity,
         lists.novelty,
         lists.popularity_bias,

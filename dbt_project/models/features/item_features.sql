@@ -40,7 +40,7 @@ counted as (
         user_items.fold,
         user_items.item_key,
         count(*) as n_users,
-        count_if(user_items.is_positive) as n_positive_users,
+        cast(count_if(user_items.is_positive) as bigint) as n_positive_users,
         {{ exact_sum(
             'case when user_items.is_positive then '
             ~ half_life_decay(

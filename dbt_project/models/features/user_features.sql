@@ -73,8 +73,8 @@ counted as (
     select
         fold,
         user_key,
-        sum(n_interactions) as n_interactions,
-        count_if(is_positive) as n_positives,
+        cast(sum(n_interactions) as bigint) as n_interactions,
+        cast(count_if(is_positive) as bigint) as n_positives,
         max(last_interaction_at) as last_interaction_at
     from user_items
     group by fold, user_key
