@@ -1,0 +1,9 @@
+{{ config(severity='warn') }}
+
+-- Says how many rows were refused, and why. They are in inputs.rejected_interactions.
+
+select
+    reason,
+    count(*) as n_rows
+from {{ ref('rejected_interactions') }}
+group by reason
