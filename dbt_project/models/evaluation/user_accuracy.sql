@@ -37,13 +37,22 @@ n_relevant as (
 
 ),
 
--- The sum of the gains of a list that begins with so many hits.
+places as (
+
+    select unnest(generate_series(1, {{ var('metric_ks') | max }})) as n
+
+),
+
+-- The sum of the gains of a list that begins with so many hits, added as those below are: a
+-- perfect list has exactly 1.
 ideal as (
 
     select
-        n,
-        sum(1.0 / log2(n + 1)) over (order by n) as ideal_gain
-    from (select unnest(generate_series(1, {{ var('metric_ks') | max }})) as n)
+        lengths.n,
+        {{ exact_sum('1.0 / log2(places.n + 1)', 15) }} as ideal_gain
+    from places as lengths
+    inner join places on lengths.n >= places.n
+    group by lengths.n
 
 ),
 
