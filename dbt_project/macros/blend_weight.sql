@@ -1,9 +1,14 @@
 {#- A source's weight in the blend, for the kind of split a fold is made by. -#}
 {% macro blend_weight(split, source) -%}
-    case
-    {%- for kind, weights in var('blend_weights_by_split').items() %}
-        when {{ split }} = {{ quoted(kind) }} then {{ case_of(source, weights, '0.0') }}
-    {%- endfor %}
-        else {{ case_of(source, var('blend_weights'), '0.0') }}
-    end
+    {%- set by_split = var('blend_weights_by_split') -%}
+    {%- if by_split -%}
+        case {{ split }}
+        {%- for kind, weights in by_split.items() %}
+            when {{ quoted(kind) }} then {{ case_of(source, weights, '0.0') }}
+        {%- endfor %}
+            else {{ case_of(source, var('blend_weights'), '0.0') }}
+        end
+    {%- else -%}
+        {{ case_of(source, var('blend_weights'), '0.0') }}
+    {%- endif -%}
 {%- endmacro %}

@@ -71,7 +71,7 @@ final as (
         below.model,
         below.user_key,
         below.rank,
-        {{ exact_sum('distances.distance', 9) }} as distance_above,
+        {{ exact_sum('distances.distance', 15) }} as distance_above,
         count(*) as n_above
     from listed as below
     inner join listed as above

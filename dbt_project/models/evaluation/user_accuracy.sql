@@ -49,7 +49,7 @@ ideal as (
 
     select
         lengths.n,
-        {{ exact_sum('1.0 / log2(places.n + 1)', 15) }} as ideal_gain
+        {{ exact_sum('1.0 / log2(places.n + 1)', 30, 38) }} as ideal_gain
     from places as lengths
     inner join places on lengths.n >= places.n
     group by lengths.n
@@ -80,8 +80,8 @@ hits_in_list as (
         hits.user_key,
         measured_cutoffs.k,
         count(*) as n_hits,
-        {{ exact_sum('1.0 / log2(hits.rank + 1)', 15) }} as gain,
-        {{ exact_sum('hits.nth_hit / hits.rank', 15) }} as precision_at_hits,
+        {{ exact_sum('1.0 / log2(hits.rank + 1)', 30, 38) }} as gain,
+        {{ exact_sum('hits.nth_hit / hits.rank', 30, 38) }} as precision_at_hits,
         min(hits.rank) as first_hit
     from hits
     inner join measured_cutoffs

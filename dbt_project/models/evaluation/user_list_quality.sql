@@ -68,7 +68,7 @@ lists as (
         {{ exact_avg('item_facts.novelty') }} as novelty,
         {{ exact_avg('item_facts.popularity_percentile') }} as popularity_bias,
         {{ exact_avg('item_facts.age_days', 6) }} as freshness,
-        {{ exact_sum('list_distances.distance_above', 9) }}
+        {{ exact_sum('list_distances.distance_above', 15, 38) }}
         / nullif(sum(list_distances.n_above), 0) as diversity
     from ranked_lists
     inner join measured_cutoffs

@@ -20,7 +20,7 @@ ordered as (
 
     select
         *,
-        count_if(is_positive) over (
+        count(*) filter (where is_positive) over (
             partition by user_key
             order by occurred_at desc, source_file desc, source_row desc
             rows between unbounded preceding and current row exclude current row
