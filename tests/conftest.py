@@ -1,0 +1,125 @@
+"""Builds to look at: each is a real `dbt build` in a process and a database of its own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+DBT = Path(sys.executable).with_name("dbt")
+
+
+@dataclass
+class Warehouse:
+    """A database that dbt builds into, with a target folder of its own."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "target" / "manifest.json"
+
+    def command(self, *arguments: str, **variables) -> list[str]:
+        """The dbt command line, for this warehouse."""
+        return [
+            *(str(DBT), "--no-use-colors", *arguments),
+            *("--project-dir", "dbt_project", "--vars", yaml.safe_dump(variables)),
+            *("--target-path", str(self.folder / "target")),
+            *("--log-path", str(self.folder / "logs")),
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"FORYOU_DATABASE": str(self.database)}
+
+    def dbt(self, *arguments: str, **variables) -> subprocess.CompletedProcess:
+        """Run dbt to its end; output and error are one text."""
+        return subprocess.run(
+            self.command(*arguments, **variables),
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def build(self, *arguments: str, **variables) -> None:
+        """Build, and fail the test with dbt's own words if dbt fails."""
+        result = self.dbt("build", *arguments, **variables)
+        assert result.returncode == 0, result.stdout
+
+    def rows(self, query: str, parameters=None) -> list[tuple]:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def hash_of(self, table: str, where: str = "true") -> tuple[int, int]:
+        """Rows of a table and a hash over all of them, whatever their order."""
+        [(n_rows, digest)] = self.rows(
+            f"select count(*), coalesce(sum(hash(cast(t as varchar))), 0) "
+            f"from {table} as t where {where}"
+        )
+        return n_rows, int(digest)
+
+
+@pytest.fixture
+def warehouse(tmp_path) -> Warehouse:
+    """A warehouse with nothing in it."""
+    return Warehouse(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Warehouse:
+    """The default data set, built once for all tests that only look. Nobody writes to it."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("built"))
+    warehouse.build()
+    return warehouse
+
+
+RATINGS = "userId,movieId,rating,timestamp"
+MOVIES = "movieId,title,genres"
+
+
+@pytest.fixture
+def small_data(tmp_path):
+    """Writes a data set in the form of ml-latest-small and returns the vars that read it.
+
+    Ten people and twelve films, a rating a day; ``ratings`` and ``movies`` replace the files'
+    lines, header included.
+    """
+
+    def write(ratings: list[str] | None = None, movies: list[str] | None = None) -> dict:
+        folder = tmp_path / "data" / "ml-latest-small"
+        folder.mkdir(parents=True, exist_ok=True)
+        ratings = [RATINGS, *good_ratings()] if ratings is None else ratings
+        movies = [MOVIES, *good_movies()] if movies is None else movies
+        (folder / "ratings.csv").write_text("".join(f"{line}\n" for line in ratings))
+        (folder / "movies.csv").write_text("".join(f"{line}\n" for line in movies))
+        return {"dataset": "ml-latest-small", "data_dir": str(tmp_path / "data")}
+
+    return write
+
+
+def good_ratings() -> list[str]:
+    """Sixty ratings, one a day: person p rates film (p + 2 × n) % 12 in round n."""
+    return [
+        f"{person},{(person + 2 * nth) % 12 + 1},{4.5 if nth % 3 else 2.0},"
+        f"{1_000_000_000 + 86_400 * (nth * 10 + person)}"
+        for nth in range(6)
+        for person in range(1, 11)
+    ]
+
+
+def good_movies() -> list[str]:
+    return [
+        f"{film},Film {film} (1999),{'Crime|Drama' if film % 2 else 'Comedy'}"
+        for film in range(1, 13)
+    ]
