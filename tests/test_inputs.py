@@ -1,0 +1,126 @@
+"""What comes in: nothing is lost, and what cannot be built says so in plain words."""
+
+import pytest
+from conftest import MOVIES, RATINGS, good_movies, good_ratings
+
+INPUTS = ("build", "--selector", "inputs", "--exclude-resource-types", "unit_test")
+
+
+def refused(result, *words):
+    """dbt failed, with these words and without a stack trace."""
+    assert result.returncode != 0, result.stdout
+    assert "Traceback" not in result.stdout, result.stdout
+    for word in words:
+        assert word in result.stdout, result.stdout
+
+
+def test_contradictory_vars_are_all_named_at_once(warehouse):
+    result = warehouse.dbt(
+        "build",
+        dataset="ml-2m",
+        trending_half_life_days=-3,
+        tune_cutoff=0.9,
+        holdout_cutoff=0.8,
+        sources=["popular", "oracle"],
+        recommendations_k=600,
+        metric_ks=[5, 300],
+        als_factor=32,
+    )
+    refused(
+        result,
+        'dataset: "ml-2m" is unknown',
+        "trending_half_life_days: must be above 0, is -3",
+        "tune_cutoff (t1): 0.9 must be earlier than holdout_cutoff (t2): 0.8",
+        'sources: "oracle" does not exist',
+        "recommendations_k: 600 is over ranked_k",
+        "metric_ks: asks for the first 300 of popular",
+        "als_factor: there is no such var",
+    )
+    assert not warehouse.database.exists()
+
+
+def test_missing_file_names_the_command_that_gets_it(warehouse, tmp_path):
+    result = warehouse.dbt("build", dataset="ml-25m", data_dir=str(tmp_path))
+    refused(result, f"{tmp_path}/ml-25m/ratings.csv is missing; `make data DATASET=ml-25m` gets it")
+
+
+def test_missing_column_is_named_with_its_table(warehouse, small_data):
+    ratings = ["userId,movieId,stars,timestamp", *good_ratings()]
+    refused(
+        warehouse.dbt(*INPUTS, **small_data(ratings)), "movielens_csv.ratings", "no column rating"
+    )
+
+
+@pytest.mark.parametrize("lines", [[RATINGS], []], ids=["header only", "no byte"])
+def test_empty_events_are_a_clear_error(lines, warehouse, small_data):
+    result = warehouse.dbt(*INPUTS, **small_data(lines))
+    refused(result, "ratings.csv")
+
+
+def test_refused_rows_are_kept_with_their_reason(warehouse, small_data):
+    bad = {
+        ",1,4.0,1000000000": "user_id is missing",
+        "1,,4.0,1000000000": "item_id is missing",
+        f"{'9' * 300},1,4.0,1000000000": "user_id is malformed",
+        "1,2,four,1000000000": "value is not a number",
+        "1,2,,1000000000": "value is missing",
+        "1,2,11.0,1000000000": "value is out of range",
+        "1,2,4.0,": "time is missing",
+        "1,2,4.0,yesterday": "time is not a time",
+        "1,2,4.0,9000000000": "time is in the future",
+        good_ratings()[0]: "duplicate of an earlier row",
+    }
+    ratings = [RATINGS, *good_ratings(), *bad]
+    result = warehouse.dbt(*INPUTS, **small_data(ratings), rejected_share_limit=0.5)
+    assert result.returncode == 0, result.stdout
+    assert "WARN" in result.stdout
+    kept = warehouse.rows(
+        "select source_row, reason from inputs.rejected_interactions order by source_row"
+    )
+    first = len(good_ratings()) + 1
+    assert kept == list(enumerate(bad.values(), start=first))
+    assert warehouse.rows("select count(*) from inputs.interactions") == [(len(good_ratings()),)]
+
+
+def test_too_many_refused_rows_fail_the_build(warehouse, small_data):
+    ratings = [RATINGS, *good_ratings(), *["1,2,99,1000000000"] * 10]
+    result = warehouse.dbt(*INPUTS, **small_data(ratings))
+    refused(result, "rejected_share_is_within_limit")
+
+
+def test_the_row_number_is_the_line_of_the_file(built, small_data, warehouse):
+    ratings = [RATINGS, *good_ratings()]
+    assert warehouse.dbt(*INPUTS, **small_data(ratings)).returncode == 0
+    rows = warehouse.rows(
+        "select source_row, user_id, item_id from inputs.interactions"
+        " inner join inputs.users using (user_key) inner join inputs.items using (item_key)"
+    )
+    assert len(rows) == len(good_ratings())
+    for row, user, item in rows:
+        assert ratings[row].split(",")[:2] == [user, item]
+
+
+def test_titles_with_quotes_and_commas(warehouse, small_data):
+    movies = [MOVIES, *good_movies()[1:], '1,"Crime, ""Punishment"" (1999)",Drama']
+    assert warehouse.dbt(*INPUTS, **small_data(movies=movies)).returncode == 0
+    assert warehouse.rows("select title from inputs.items where item_id = '1'") == [
+        ('Crime, "Punishment" (1999)',)
+    ]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"splits": ["leave_one_out"]},
+        {"sources": ["popular"], "blend_weights_by_split": {}},
+        {"splits": ["time", "leave_one_out"], "cooccurrence_normalization": "lift"},
+    ],
+    ids=lambda variables: ",".join(variables),
+)
+def test_a_small_catalogue_builds_to_the_end(variables, warehouse, small_data):
+    """Ten people and twelve films: fewer than any k, and people who have met almost all."""
+    warehouse.build("--exclude-resource-types", "unit_test", **small_data(), **variables)
+    [(n_lists,)] = warehouse.rows(
+        "select count(distinct user_id) from recommendations.recommendations where fold = 'live'"
+    )
+    assert n_lists == 10
