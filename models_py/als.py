@@ -24,7 +24,7 @@ class ALSParameters:
     """L2 penalty on the vectors, for each unit of confidence in a row; see :class:`ALS`."""
     iterations: int = 20
     """Sweeps over users and items."""
-    alpha: float = 8.0
+    alpha: float = 7.0
     """Confidence of a like is 1 + alpha × its weight; of a cell without one, 1."""
     random_state: int = 42
     """Seed of the first vectors."""
@@ -54,7 +54,7 @@ class ALS:
     """Matrix factorization of likes, each cell weighed by the confidence in it.
 
     Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets (ICDM 2008). The
-    fit is the library ``implicit``'s; its alpha acts as the confidence above 1, as ours does.
+    fit is the library ``implicit``'s, which takes what is in the matrix for the whole confidence.
 
     Its penalty is the same for every matrix, so that one value would be lost in a large matrix
     and smother a small one. Here, as in Rendle et al., Revisiting the Performance of iALS on
@@ -97,16 +97,18 @@ class ALS:
         # cell is in the row of a user and in that of an item.
         confidence = n_users * n_items + parameters.alpha * float(likes.sum())
         mean_confidence = 2 * confidence / (n_users + n_items)
+        confidences = likes.astype(np.float32)
+        confidences.data = 1.0 + parameters.alpha * confidences.data
         # implicit calls BLAS from inside its own threads; BLAS threads on top of them can hang.
         with threadpool_limits(limits=1, user_api="blas"):
             model = AlternatingLeastSquares(
                 factors=parameters.factors,
                 regularization=parameters.regularization * mean_confidence,
                 iterations=parameters.iterations,
-                alpha=parameters.alpha,
+                alpha=1.0,
                 random_state=parameters.random_state,
             )
-            model.fit(likes.astype(np.float32), show_progress=False)
+            model.fit(confidences, show_progress=False)
         self.user_factors_ = model.user_factors
         self.item_factors_ = model.item_factors
         return self

@@ -17,7 +17,7 @@ def test_vectors_solve_the_normal_equations():
     """
     random = np.random.default_rng(0)
     weights = np.where(random.random((30, 12)) < 0.3, 1.0 + random.random((30, 12)), 0.0)
-    parameters = ALSParameters(factors=4, regularization=0.1, iterations=200, alpha=5.0)
+    parameters = ALSParameters(factors=4, regularization=0.1, iterations=400, alpha=5.0)
     model = ALS(parameters).fit(csr_matrix(weights))
     users, items = model.user_factors_.astype(float), model.item_factors_.astype(float)
     confidence = weights.size + parameters.alpha * weights.sum()

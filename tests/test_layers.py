@@ -91,7 +91,7 @@ def test_every_model_belongs_to_a_group(models):
 
 
 def test_every_var_is_declared_and_checked():
-    """A var that is read but not in dbt_project.yml, or that check_vars does not know, is a slip."""
+    """No var is read that dbt_project.yml does not list, or that check_vars does not know."""
     project = ROOT / "dbt_project"
     read = set()
     for file in [*project.rglob("models/**/*.*"), *project.glob("macros/*.sql")]:
