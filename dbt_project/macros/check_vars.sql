@@ -220,6 +220,11 @@
         {%- endif -%}
     {%- endfor -%}
 
+    {#- The folder goes into file names within SQL. -#}
+    {%- if var('data_dir') is not string or "'" in var('data_dir') -%}
+        {%- do problems.append("data_dir: must be a path without a single quote, is " ~ var('data_dir')) -%}
+    {%- endif -%}
+
     {%- for name in ['segment_attributes', 'metric_segments']
         if var(name) is string or var(name) is not iterable
         or var(name) | reject('string') | list -%}
