@@ -36,8 +36,8 @@ time_folds as (
         'time' as split,
         t2 as cutoff_at,
         ended_at as test_until_at,
-        null as n_left_out,
-        null as test_split,
+        cast(null as integer) as n_left_out,
+        cast(null as varchar) as test_split,
         'tune' as ranker_fold
     from cutoffs
 
@@ -53,8 +53,8 @@ leave_one_out_folds as (
         ended_at as cutoff_at,
         ended_at as test_until_at,
         2 as n_left_out,
-        null as test_split,
-        null as ranker_fold
+        cast(null as varchar) as test_split,
+        cast(null as varchar) as ranker_fold
     from cutoffs
     union all
     select
@@ -63,7 +63,7 @@ leave_one_out_folds as (
         ended_at as cutoff_at,
         ended_at as test_until_at,
         1 as n_left_out,
-        null as test_split,
+        cast(null as varchar) as test_split,
         'loo_tune' as ranker_fold
     from cutoffs
 
@@ -78,9 +78,9 @@ predefined_folds as (
         'predefined' as split,
         ended_at as cutoff_at,
         ended_at as test_until_at,
-        null as n_left_out,
+        cast(null as integer) as n_left_out,
         'validation' as test_split,
-        null as ranker_fold
+        cast(null as varchar) as ranker_fold
     from cutoffs
     union all
     select
@@ -88,7 +88,7 @@ predefined_folds as (
         'predefined' as split,
         ended_at as cutoff_at,
         ended_at as test_until_at,
-        null as n_left_out,
+        cast(null as integer) as n_left_out,
         'test' as test_split,
         'predefined_tune' as ranker_fold
     from cutoffs
@@ -104,7 +104,7 @@ live_fold as (
         ended_at as cutoff_at,
         cast(null as timestamp) as test_until_at,
         cast(null as integer) as n_left_out,
-        null as test_split,
+        cast(null as varchar) as test_split,
         {% set prefixes = {'time': '', 'leave_one_out': 'loo_', 'predefined': 'predefined_'} -%}
         '{{ prefixes[var('splits')[0]] }}holdout' as ranker_fold
     from cutoffs
