@@ -121,7 +121,8 @@ def _print_metrics(connection: duckdb.DuckDBPyConnection, console: Console) -> N
         for metric in METRICS:
             table.add_column(metric, justify="right")
         of_fold = {model: row for (its_fold, model), row in values.items() if its_fold == fold}
-        for model, row in sorted(of_fold.items(), key=lambda pair: pair[1].get("ndcg", 0.0)):
+        best_first = sorted(of_fold.items(), key=lambda pair: -pair[1].get("ndcg", 0.0))
+        for model, row in best_first:
             cells = (row.get(metric) for metric in METRICS)
             table.add_row(model, *("–" if cell is None else f"{cell:.4f}" for cell in cells))
         console.print(table)

@@ -73,7 +73,8 @@ def test_refused_rows_are_kept_with_their_reason(warehouse, small_data):
     ratings = [RATINGS, *good_ratings(), *bad]
     result = warehouse.dbt(*INPUTS, **small_data(ratings), rejected_share_limit=0.5)
     assert result.returncode == 0, result.stdout
-    assert "WARN" in result.stdout
+    assert "1 × time is in the future" in result.stdout
+    assert f"WARN {len(bad)} rejected_rows" in result.stdout
     kept = warehouse.rows(
         "select source_row, reason from inputs.rejected_interactions order by source_row"
     )
@@ -84,8 +85,13 @@ def test_refused_rows_are_kept_with_their_reason(warehouse, small_data):
 
 def test_too_many_refused_rows_fail_the_build(warehouse, small_data):
     ratings = [RATINGS, *good_ratings(), *["1,2,99,1000000000"] * 10]
-    result = warehouse.dbt(*INPUTS, **small_data(ratings))
-    refused(result, "rejected_share_is_within_limit")
+    result = warehouse.dbt("build", **small_data(ratings))
+    refused(result, "rejected_share_is_within_limit", "10 × value is out of range")
+    # What was refused is there to be looked at, and nothing was built on what was left.
+    assert warehouse.rows("select count(*) from inputs.rejected_interactions") == [(10,)]
+    assert warehouse.rows(
+        "select count(*) from information_schema.tables where table_schema = 'recommendations'"
+    ) == [(0,)]
 
 
 def test_the_row_number_is_the_line_of_the_file(built, small_data, warehouse):

@@ -1,4 +1,4 @@
-{{ config(severity='warn') }}
+{{ config(severity='warn', fail_calc='coalesce(sum(n_rows), 0)') }}
 
 -- Says how many rows were refused, and why. They are in inputs.rejected_interactions.
 

@@ -1,4 +1,6 @@
 -- One row per accepted event, with our keys and the one meaning of "positive".
+-- It waits for the refused rows, of which there may be too many to go on.
+-- depends_on: {{ ref('rejected_interactions') }}
 
 with screened as (
 

@@ -1,5 +1,5 @@
 -- One row per item: the id map, and the only place where item keys are made. Keys follow the
--- first event, then the id, so that what happens after a cutoff moves no key from before it.
+-- id: ties go to the lower key, and one that followed time would tell what comes after a cutoff.
 -- Facts of the catalogue only: nothing here is counted from events.
 
 with screened as (
@@ -14,14 +14,11 @@ staged as (
 
 ),
 
-first_events as (
+with_events as (
 
-    select
-        item_id,
-        min(occurred_at) as first_event_at
+    select distinct item_id
     from screened
     where reason is null
-    group by item_id
 
 ),
 
@@ -42,17 +39,13 @@ listed as (
 final as (
 
     select
-        cast(
-            row_number() over (
-                order by first_events.first_event_at nulls last, item_id
-            ) as integer
-        ) as item_key,
+        cast(row_number() over (order by item_id) as integer) as item_key,
         item_id,
         coalesce(listed.title, item_id) as title,
         listed.available_from,
         coalesce(listed.is_available, true) as is_available,
         listed.item_id is not null as is_listed
-    from first_events
+    from with_events
     full join listed using (item_id)
 
 )

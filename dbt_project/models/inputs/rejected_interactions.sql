@@ -1,3 +1,5 @@
+{{ config(post_hook='{{ warn_of_rejected_rows(this) }}') }}
+
 -- One row per refused row, as it came and with the reason. Nothing is lost on the way in.
 
 with screened as (

@@ -1,5 +1,5 @@
 -- One row per user: the id map, and the only place where user keys are made. Keys follow the
--- first event, then the id, so that what happens after a cutoff moves no key from before it.
+-- id: ties go to the lower key, and one that followed time would tell what comes after a cutoff.
 
 with screened as (
 
@@ -13,14 +13,11 @@ staged as (
 
 ),
 
-first_events as (
+with_events as (
 
-    select
-        user_id,
-        min(occurred_at) as first_event_at
+    select distinct user_id
     from screened
     where reason is null
-    group by user_id
 
 ),
 
@@ -38,15 +35,11 @@ listed as (
 final as (
 
     select
-        cast(
-            row_number() over (
-                order by first_events.first_event_at nulls last, user_id
-            ) as integer
-        ) as user_key,
+        cast(row_number() over (order by user_id) as integer) as user_key,
         user_id,
         listed.signed_up_at,
         listed.user_id is not null as is_listed
-    from first_events
+    from with_events
     full join listed using (user_id)
 
 )
