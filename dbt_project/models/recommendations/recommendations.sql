@@ -53,7 +53,7 @@ explained as (
         user_lists.score,
         coalesce(list_sources.source, 'trending') as source,
         user_features.segment_label,
-        -- A user without a like in training was served from the trends alone.
+        -- Of a user without a like in training no taste is known: what is popular and what trends.
         case when user_features.n_positives = 0 then 'cold_start' else 'ranked' end as slot,
         list_reason_items.reason_item_key
     from user_lists
