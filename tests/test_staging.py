@@ -1,4 +1,4 @@
-"""The published formats: a few lines of each as they stand in the files, and what becomes of them."""
+"""The published formats: a few lines of each as in the files, and what becomes of them."""
 
 import pytest
 
