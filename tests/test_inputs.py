@@ -118,7 +118,7 @@ def test_titles_with_quotes_and_commas(warehouse, small_data):
     "variables",
     [
         {"splits": ["leave_one_out"]},
-        {"sources": ["popular"], "blend_weights_by_split": {}},
+        {"sources": ["popular"]},
         {"splits": ["time", "leave_one_out"], "cooccurrence_normalization": "lift"},
     ],
     ids=lambda variables: ",".join(variables),

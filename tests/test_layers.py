@@ -68,7 +68,7 @@ def test_every_model_and_column_is_described_and_tested(manifest, models, built)
         if node["resource_type"] == "test"
         for parent in node["depends_on"]["nodes"]
     }
-    assert [name for name in models if name not in tested and layer(models[name]) > 0] == []
+    assert [name for name in models if name not in tested] == []
     assert [name for name, node in models.items() if not node["description"]] == []
     undescribed = []
     for node in models.values():
@@ -81,7 +81,7 @@ def test_every_model_and_column_is_described_and_tested(manifest, models, built)
         undescribed += [
             (node["name"], column)
             for (column,) in in_table
-            if column not in columns and layer(node) > 0
+            if column not in columns
         ]
     assert undescribed == []
 

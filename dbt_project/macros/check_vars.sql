@@ -185,8 +185,8 @@
         {%- do problems.append('jackknife_groups: must be at least 2, is 1') -%}
     {%- endif -%}
 
-    {#- Weights: of sources that exist, and at least one that runs. -#}
-    {%- set blends = [['blend_weights', var('blend_weights')]] -%}
+    {#- Weights: of sources that exist, and, where they are used, at least one that runs. -#}
+    {%- set blends = [['blend_weights', var('blend_weights'), true]] -%}
     {%- if var('blend_weights_by_split') is mapping -%}
         {%- for split, weights in var('blend_weights_by_split').items() -%}
             {%- if split not in lists_of_choices['splits'] -%}
@@ -195,10 +195,12 @@
                     ~ lists_of_choices['splits'] | join(', ')
                 ) -%}
             {%- endif -%}
-            {%- do blends.append(['blend_weights_by_split: ' ~ split, weights]) -%}
+            {%- do blends.append(
+                ['blend_weights_by_split: ' ~ split, weights, split in var('splits')]
+            ) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- for name, weights in blends if weights is mapping -%}
+    {%- for name, weights, is_used in blends if weights is mapping -%}
         {%- set running = [] -%}
         {%- for source, weight in weights.items() -%}
             {%- if source not in known_sources -%}
@@ -215,7 +217,7 @@
                 {%- do running.append(source) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if not running -%}
+        {%- if is_used and not running -%}
             {%- do problems.append(name ~ ': gives no weight to any source that runs') -%}
         {%- endif -%}
     {%- endfor -%}
