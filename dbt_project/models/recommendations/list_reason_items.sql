@@ -1,5 +1,6 @@
--- One row per fold, user and item served that has a neighbour among the user's last likes: the
--- nearest one, which the reason can name.
+-- One row per fold, user and item served that has a neighbour among the user's last likes: the one
+-- that a reason names. By score alone it would be the user's best known like, over and over; set
+-- against the item's place among that like's neighbours, it is the like that speaks for this item.
 
 with user_lists as (
 
@@ -51,8 +52,8 @@ final as (
     qualify row_number() over (
         partition by user_lists.fold, user_lists.user_key, user_lists.item_key
         order by
-            item_neighbors.score
-            * power({{ var('cooccurrence_history_decay') }}, last_likes.recency_rank - 1) desc,
+            item_neighbors.score / item_neighbors.rank desc,
+            last_likes.recency_rank,
             last_likes.item_key
     ) = 1
 
