@@ -78,11 +78,7 @@ def test_every_model_and_column_is_described_and_tested(manifest, models, built)
             " where table_schema = $1 and table_name = $2",
             [node["schema"], node["name"]],
         )
-        undescribed += [
-            (node["name"], column)
-            for (column,) in in_table
-            if column not in columns
-        ]
+        undescribed += [(node["name"], column) for (column,) in in_table if column not in columns]
     assert undescribed == []
 
 

@@ -1,0 +1,37 @@
+"""The README: its queries run and give the columns that it prints, its names exist."""
+
+import re
+
+import duckdb
+import pytest
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```sql\n(.*?)```\n```\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_there_are_five_queries():
+    assert len(QUERIES) == 5
+
+
+@pytest.mark.parametrize(("query", "printed"), QUERIES)
+def test_query_gives_what_is_printed(query, printed, built):
+    """The numbers may differ in their last digit from machine to machine; the shape may not."""
+    with duckdb.connect(str(built.database), read_only=True) as connection:
+        result = connection.sql(query)
+        lines = printed.strip().splitlines()
+        assert [cell.strip() for cell in lines[1].strip("│").split("│")] == result.columns
+        assert len(result.fetchall()) == len(lines) - 5
+
+
+def test_tables_exist(built):
+    tables = {
+        f"{schema}.{name}"
+        for schema, name in built.rows(
+            "select table_schema, table_name from information_schema.tables"
+        )
+    }
+    first_cells = re.findall(r"^\| (`\w+\.\w+`(?:, `\w+\.\w+`)*) \|", README, flags=re.MULTILINE)
+    named = [name for cell in first_cells for name in re.findall(r"\w+\.\w+", cell)]
+    assert len(named) > 10
+    assert [name for name in named if name not in tables] == []
