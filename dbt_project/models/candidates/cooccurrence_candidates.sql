@@ -1,4 +1,4 @@
-{{ config(enabled='cooccurrence' in var('sources')) }}
+{{ config(materialized='by_fold', enabled='cooccurrence' in var('sources')) }}
 
 -- One row per fold, user and proposed item: the neighbours of what the user liked last, newer
 -- likes weighing more.
@@ -6,24 +6,28 @@
 with fold_users as (
 
     select * from {{ ref('fold_users') }}
+    where {{ in_current_fold() }}
 
 ),
 
 fold_items as (
 
     select * from {{ ref('fold_items') }}
+    where {{ in_current_fold() }}
 
 ),
 
 user_items as (
 
     select * from {{ ref('user_items') }}
+    where {{ in_current_fold() }}
 
 ),
 
 item_neighbors as (
 
     select * from {{ ref('item_neighbors') }}
+    where {{ in_current_fold() }}
 
 ),
 

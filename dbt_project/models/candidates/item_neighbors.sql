@@ -1,15 +1,19 @@
+{{ config(materialized='by_fold') }}
+
 -- One row per fold, item and neighbour: how often two items are liked by the same users within a
 -- window of likes, set against how often each is liked at all (item kNN; Sarwar et al. 2001).
 
 with folds as (
 
     select * from {{ ref('folds') }}
+    where {{ in_current_fold() }}
 
 ),
 
 user_items as (
 
     select * from {{ ref('user_items') }}
+    where {{ in_current_fold() }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='by_fold') }}
+
 -- One row per evaluated fold, model, user and rank: how far the item is from those above it,
 -- summed, and from how many. Adding up the ranks to k gives every pair of a list once.
 -- Distance is 1 − Jaccard over categories; items without categories have none.
@@ -5,6 +7,7 @@
 with ranked_lists as (
 
     select * from {{ ref('ranked_lists') }}
+    where {{ in_current_fold() }}
 
 ),
 
@@ -14,75 +17,80 @@ item_attributes as (
 
 ),
 
-category_lists as (
+places as (
 
     select
-        item_key,
-        list(attribute order by attribute) as categories
+        attribute,
+        row_number() over (order by attribute) - 1 as place,
+        count(*) over () as n_places
+    from (
+        select distinct attribute from item_attributes
+        where kind = 'category'
+    ) as categories
+
+),
+
+-- An item's categories as a row of bits, one place a category.
+category_bits as (
+
+    select
+        item_attributes.item_key,
+        bit_or(
+            set_bit(cast(repeat('0', places.n_places) as bit), cast(places.place as integer), 1)
+        ) as bits
     from item_attributes
-    where kind = 'category'
-    group by item_key
+    inner join places on item_attributes.attribute = places.attribute
+    where item_attributes.kind = 'category'
+    group by item_attributes.item_key
 
 ),
 
--- Many items share one set of categories: distances are worked out between sets, once.
-category_sets as (
+-- Each list as one row: its pairs, thousands a user, are met one list at a time and never stored.
+lists as (
 
     select
-        categories,
-        row_number() over (order by categories) as set_key
-    from (select distinct categories from category_lists) as distinct_sets
-
-),
-
-distances as (
-
-    select
-        a.set_key,
-        b.set_key as other_set_key,
-        1.0 - len(list_intersect(a.categories, b.categories))
-        / (
-            len(a.categories) + len(b.categories)
-            - len(list_intersect(a.categories, b.categories))
-        ) as distance
-    from category_sets as a
-    cross join category_sets as b
+        ranked_lists.fold,
+        ranked_lists.model,
+        ranked_lists.user_key,
+        list(ranked_lists.rank order by ranked_lists.rank) as ranks,
+        list(category_bits.bits order by ranked_lists.rank) as all_bits
+    from ranked_lists
+    inner join category_bits on ranked_lists.item_key = category_bits.item_key
+    group by ranked_lists.fold, ranked_lists.model, ranked_lists.user_key
 
 ),
 
 listed as (
 
     select
-        ranked_lists.fold,
-        ranked_lists.model,
-        ranked_lists.user_key,
-        ranked_lists.rank,
-        category_sets.set_key
-    from ranked_lists
-    inner join category_lists on ranked_lists.item_key = category_lists.item_key
-    inner join category_sets on category_lists.categories = category_sets.categories
+        fold,
+        model,
+        user_key,
+        all_bits,
+        unnest(ranks) as rank,
+        unnest(all_bits) as bits,
+        unnest(range(len(ranks))) as n_above
+    from lists
 
 ),
 
 final as (
 
     select
-        below.fold,
-        below.model,
-        below.user_key,
-        below.rank,
-        {{ exact_sum('distances.distance', 15) }} as distance_above,
-        count(*) as n_above
-    from listed as below
-    inner join listed as above
-        on
-            below.fold = above.fold
-            and below.model = above.model
-            and below.user_key = above.user_key
-            and below.rank > above.rank
-    inner join distances
-        on below.set_key = distances.set_key and above.set_key = distances.other_set_key
-    group by below.fold, below.model, below.user_key, below.rank
+        fold,
+        model,
+        user_key,
+        rank,
+        list_sum(
+            list_transform(
+                all_bits[1:n_above],
+                lambda above:
+                1.0 - cast(bit_count(above & bits) as double) / bit_count(above | bits)
+            )
+        ) as distance_above,
+        n_above
+    from listed
+    where n_above > 0
 
 )
 

@@ -1,15 +1,19 @@
+{{ config(materialized='by_fold') }}
+
 -- One row per fold, ranker, user and candidate: reciprocal rank fusion of the sources. It needs
 -- no labels and no scores that compare, and is what every later ranker must beat.
 
 with folds as (
 
     select * from {{ ref('folds') }}
+    where {{ in_current_fold() }}
 
 ),
 
 candidates as (
 
     select * from {{ ref('candidates') }}
+    where {{ in_current_fold() }}
 
 ),
 

@@ -1,0 +1,37 @@
+{#-
+    A table that is filled one fold at a time, so that a query needs the memory of its largest fold
+    however many there are. The model's import CTEs say `where {{ in_current_fold() }}`; compiled
+    and run by hand, without a current fold, the query gives all folds at once, the same rows.
+
+    Everything is one transaction: readers see the old table or the new one.
+-#}
+{% materialization by_fold, adapter='duckdb' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set existing_relation = load_cached_relation(this) -%}
+    {#- Every model below the folds has them among its ancestors, few among their own refs. -#}
+    {%- set folds = graph.nodes['model.foryou.folds'].relation_name -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {{ drop_relation_if_exists(existing_relation) }}
+    {% call statement('main') -%}
+        create table {{ target_relation.include(database=false) }} as
+        select * from ({{ compiled_code }}) as all_folds limit 0
+    {%- endcall %}
+    {% for fold in run_query('select fold from ' ~ folds ~ ' order by fold').columns[0].values() %}
+        {% do run_query('set variable current_fold = ' ~ quoted(fold)) %}
+        {% call statement('fold_' ~ fold) -%}
+            insert into {{ target_relation.include(database=false) }}
+            {{ compiled_code }}
+        {%- endcall %}
+    {% endfor %}
+    {% do run_query('reset variable current_fold') %}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do persist_docs(target_relation, model) %}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
