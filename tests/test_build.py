@@ -123,3 +123,17 @@ def test_a_copy_under_another_name_can_be_read(built, tmp_path):
         assert views
         for (view,) in views:
             assert connection.execute(f"select count(*) from {view}").fetchone() > (0,), view
+
+
+def test_a_model_built_by_fold_holds_what_its_query_gives(built):
+    """Compiled SQL that is run by hand has no current fold, and gives all of them at once."""
+    compiled = built.folder / "target" / "compiled" / "foryou" / "models"
+    by_fold = [
+        file
+        for file in compiled.rglob("*.sql")
+        if file.is_file() and "getvariable('current_fold')" in file.read_text()
+    ]
+    assert by_fold
+    for file in by_fold:
+        table = f"{file.parent.name}.{file.stem}"
+        assert built.hash_of(f"({file.read_text()})") == built.hash_of(table), table
