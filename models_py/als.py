@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from models_py.columns import CANDIDATES, Columns
 
-# Users scored at once: bounds memory to this many × items × 4 bytes.
-USERS_PER_BATCH = 2_000
+# Users × items scored at once: bounds memory, at a few times 4 bytes a cell.
+CELLS_PER_BATCH = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,41 @@ class ALS:
         """
         scores = self.user_factors_[users] @ self.item_factors_[items].T
         scores[seen[:, items].nonzero()] = -np.inf
-        # A stable sort of the negated scores breaks ties by column; k is a large part of m.
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        best = top_k(scores, k)
         return items[best], np.take_along_axis(scores, best, axis=1)
+
+
+def top_k(scores: np.ndarray, k: int) -> np.ndarray:
+    """Find the columns of the largest values in each row.
+
+    Parameters
+    ----------
+    scores : float array, shape (n, m)
+        Values.
+    k : int
+        Columns a row, at most.
+
+    Returns
+    -------
+    int array, shape (n, min(k, m))
+        Columns, largest value first, ties by column.
+
+    Examples
+    --------
+    >>> top_k(np.array([[0.1, 0.7, 0.7, 0.3]]), k=3).tolist()
+    [[1, 2, 3]]
+    """
+    n, m = scores.shape
+    k = min(k, m)
+    if k == 0:
+        return np.empty((n, 0), dtype=np.intp)
+    thresholds = np.partition(scores, m - k, axis=1)[:, m - k]
+    best = np.empty((n, k), dtype=np.intp)
+    for row, (values, threshold) in enumerate(zip(scores, thresholds, strict=True)):
+        # Ascending columns, so that a stable sort leaves ties in their order.
+        columns = np.flatnonzero(values >= threshold)
+        best[row] = columns[np.argsort(-values[columns], kind="stable")[:k]]
+    return best
 
 
 def als_candidates(
@@ -207,8 +239,9 @@ def _candidates_of_fold(
     allowed = np.flatnonzero(np.isin(item_keys, items[Columns.ITEM_KEY].to_numpy()) & is_known)
 
     batches = []
-    for start in range(0, len(wanted), USERS_PER_BATCH):
-        batch = wanted[start : start + USERS_PER_BATCH]
+    n_users = max(1, CELLS_PER_BATCH // max(1, len(allowed)))
+    for start in range(0, len(wanted), n_users):
+        batch = wanted[start : start + n_users]
         best, scores = model.recommend(batch, seen[batch], allowed, k)
         kept = np.isfinite(scores)
         ranks = np.broadcast_to(np.arange(1, best.shape[1] + 1), best.shape)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from models_py.als import ALS, ALSParameters, als_candidates
+from models_py.als import ALS, ALSParameters, als_candidates, top_k
 
 
 def test_vectors_solve_the_normal_equations():
@@ -79,6 +79,19 @@ def test_order_of_the_rows_does_not_matter(rows, seed):
     shuffled = list(rows)
     seed.shuffle(shuffled)
     assert candidates(rows, 5) == candidates(shuffled, 5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.integers(0, 9).flatmap(
+        lambda m: st.lists(
+            st.lists(st.sampled_from([-np.inf, 0.0, 1.0, 2.0]), min_size=m, max_size=m), max_size=4
+        ).map(lambda values: np.array(values, dtype=np.float32).reshape(len(values), m))
+    ),
+    k=st.integers(0, 10),
+)
+def test_top_k_is_the_head_of_a_stable_sort(rows, k):
+    assert top_k(rows, k).tolist() == np.argsort(-rows, axis=1, kind="stable")[:, :k].tolist()
 
 
 @pytest.mark.parametrize(
