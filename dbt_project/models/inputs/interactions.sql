@@ -37,6 +37,7 @@ final as (
     select
         users.user_key,
         items.item_key,
+        weighed.event_id,
         weighed.event_type,
         weighed.value,
         weighed.weight,
@@ -47,6 +48,7 @@ final as (
         ) as is_positive,
         weighed.occurred_at,
         weighed.split,
+        weighed.attributes,
         weighed.source_file,
         weighed.source_row
     from weighed

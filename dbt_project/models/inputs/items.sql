@@ -27,6 +27,7 @@ listed as (
     select
         item_id,
         title,
+        extra,
         available_from,
         is_available,
         row_number() over (partition by item_id order by source_row) as nth_of_the_same
@@ -42,6 +43,7 @@ final as (
         cast(row_number() over (order by item_id) as integer) as item_key,
         item_id,
         coalesce(listed.title, item_id) as title,
+        listed.extra,
         listed.available_from,
         coalesce(listed.is_available, true) as is_available,
         listed.item_id is not null as is_listed

@@ -13,11 +13,13 @@ final as (
     select
         user_id,
         item_id,
+        event_id,
         event_type,
         value_text as value,
         occurred_at_text as occurred_at,
         split,
         surplus_text as surplus,
+        attributes,
         reason,
         source_file,
         source_row

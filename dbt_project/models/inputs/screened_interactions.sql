@@ -51,10 +51,12 @@ final as (
     select
         user_id,
         item_id,
+        event_id,
         event_type,
         value,
         occurred_at,
         split,
+        attributes,
         value_text,
         occurred_at_text,
         surplus_text,

@@ -101,7 +101,8 @@ final as (
         ) as reason,
         case
             when reason_templates.template like '%{item}%' then reason_items.item_id
-        end as reason_item_id
+        end as reason_item_id,
+        items.extra
     from explained
     inner join users on explained.user_key = users.user_key
     inner join items on explained.item_key = items.item_key

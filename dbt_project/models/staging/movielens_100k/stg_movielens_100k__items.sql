@@ -17,6 +17,7 @@ renamed as (
 
         ---------- text
         movie_title as title,
+        cast(null as json) as extra,
 
         ---------- booleans
         true as is_available,

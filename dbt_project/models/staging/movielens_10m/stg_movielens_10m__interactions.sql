@@ -15,6 +15,7 @@ renamed as (
         ---------- ids
         cast(user_id as varchar) as user_id,
         cast(movie_id as varchar) as item_id,
+        cast(null as varchar) as event_id,
 
         ---------- text
         'rating' as event_type,
@@ -22,6 +23,7 @@ renamed as (
         cast(rating as varchar) as value_text,
         cast(timestamp as varchar) as occurred_at_text,
         surplus as surplus_text,
+        cast(null as json) as attributes,
 
         ---------- numerics
         try_cast(rating as double) as value,

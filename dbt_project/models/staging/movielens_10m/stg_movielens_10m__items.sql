@@ -17,6 +17,7 @@ renamed as (
 
         ---------- text
         title,
+        cast(null as json) as extra,
 
         ---------- booleans
         true as is_available,

@@ -1,0 +1,56 @@
+{#-
+    What staging hands to the inputs: the columns of each entity and their types. A data set that
+    has no such entity gives none of them, a custom one may leave out all but the ids.
+-#}
+{% macro input_columns(entity) -%}
+    {%- do return({
+        'interactions': {
+            'user_id': 'varchar',
+            'item_id': 'varchar',
+            'event_id': 'varchar',
+            'event_type': 'varchar',
+            'split': 'varchar',
+            'value_text': 'varchar',
+            'occurred_at_text': 'varchar',
+            'surplus_text': 'varchar',
+            'attributes': 'json',
+            'value': 'double',
+            'occurred_at': 'timestamp',
+            'source_file': 'varchar',
+            'source_row': 'bigint',
+        },
+        'items': {
+            'item_id': 'varchar',
+            'title': 'varchar',
+            'extra': 'json',
+            'is_available': 'boolean',
+            'available_from': 'timestamp',
+            'source_row': 'bigint',
+        },
+        'item_attributes': {
+            'item_id': 'varchar',
+            'kind': 'varchar',
+            'attribute': 'varchar',
+            'weight': 'double',
+        },
+        'item_embeddings': {'item_id': 'varchar', 'kind': 'varchar', 'embedding': 'float[]'},
+        'item_relations': {
+            'item_id': 'varchar', 'related_item_id': 'varchar', 'kind': 'varchar',
+        },
+        'users': {'user_id': 'varchar', 'signed_up_at': 'timestamp'},
+        'user_attributes': {'user_id': 'varchar', 'kind': 'varchar', 'attribute': 'varchar'},
+        'user_relations': {
+            'user_id': 'varchar', 'related_user_id': 'varchar', 'kind': 'varchar',
+        },
+        'impressions': {
+            'user_id': 'varchar',
+            'item_id': 'varchar',
+            'policy': 'varchar',
+            'position': 'integer',
+            'propensity': 'double',
+            'dwell_seconds': 'double',
+            'clicked': 'boolean',
+            'shown_at': 'timestamp',
+        },
+    }[entity]) -%}
+{%- endmacro %}

@@ -1,0 +1,9 @@
+{#- Folder of models/staging → the entities that it has models for. -#}
+{% macro staging_inputs() -%}
+    {%- do return({
+        'movielens_100k': ['interactions', 'items', 'item_attributes', 'users', 'user_attributes'],
+        'movielens_1m': ['interactions', 'items', 'item_attributes', 'users', 'user_attributes'],
+        'movielens_10m': ['interactions', 'items', 'item_attributes'],
+        'movielens_csv': ['interactions', 'items', 'item_attributes'],
+    }) -%}
+{%- endmacro %}
