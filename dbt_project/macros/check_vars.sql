@@ -10,7 +10,7 @@
         'cooccurrence_normalization': ['cosine', 'lift'],
     } -%}
     {%- set lists_of_choices = {
-        'splits': ['time', 'leave_one_out', 'predefined'],
+        'splits': ['time', 'leave_one_out', 'random', 'predefined'],
         'sources': known_sources,
     } -%}
     {%- set positive_integers = [
@@ -22,6 +22,11 @@
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
         'rejected_share_limit': [0, 1, true, false],
+        'bm25_k1': [0, none, true, false],
+        'bm25_b': [0, 1, true, false],
+        'random_validation_share': [0, 1, true, false],
+        'random_test_share': [0, 1, true, false],
+        'random_split_seed': [0, none, true, false],
         'max_candidate_users': [0, none, false, true],
         'trending_half_life_days': [0, none, false, false],
         'segment_shrinkage': [0, none, true, false],
@@ -34,7 +39,8 @@
         'rrf_k': [0, none, true, false],
     } -%}
     {%- set spelt_out = [
-        'data_dir', 'datasets', 'value_ranges', 'as_of', 'event_weights', 'positive_thresholds',
+        'data_dir', 'datasets', 'value_ranges', 'as_of', 'not_before', 'event_weights',
+        'positive_thresholds', 'event_aggregations', 'weight_transforms', 'custom',
         'tune_cutoff', 'holdout_cutoff', 'segment_attributes', 'metric_segments', 'metric_ks',
         'blend_weights', 'blend_weights_by_split',
     ] -%}
@@ -88,8 +94,9 @@
         {%- endif -%}
     {%- endfor -%}
 
-    {%- for name in ['value_ranges', 'event_weights', 'positive_thresholds', 'blend_weights',
-                     'blend_weights_by_split'] if var(name) is not mapping -%}
+    {%- for name in ['value_ranges', 'event_weights', 'positive_thresholds', 'event_aggregations',
+                     'weight_transforms', 'blend_weights', 'blend_weights_by_split']
+        if var(name) is not mapping -%}
         {%- do problems.append(name ~ ': must be a mapping, is ' ~ var(name)) -%}
     {%- endfor -%}
     {%- if var('value_ranges') is mapping -%}
@@ -103,9 +110,9 @@
     {%- endif -%}
     {%- if var('event_weights') is mapping -%}
         {%- for event_type, weight in var('event_weights').items()
-            if weight is not number or weight < 0 -%}
+            if weight is not number -%}
             {%- do problems.append(
-                'event_weights: ' ~ event_type ~ ' must weigh 0 or more, is ' ~ weight
+                'event_weights: ' ~ event_type ~ ' must be a number, is ' ~ weight
             ) -%}
         {%- endfor -%}
         {%- if not var('event_weights').values() | select('number') | select('>', 0) | list -%}
@@ -120,6 +127,18 @@
             ) -%}
         {%- endfor -%}
     {%- endif -%}
+
+    {%- for name, allowed in {
+        'event_aggregations': ['last', 'sum', 'max', 'count'],
+        'weight_transforms': ['none', 'value', 'log', 'bm25'],
+    }.items() if var(name) is mapping -%}
+        {%- for event_type, choice in var(name).items() if choice not in allowed -%}
+            {%- do problems.append(
+                name ~ ': ' ~ event_type ~ ' is "' ~ choice ~ '"; choose one of '
+                ~ allowed | join(', ')
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
 
     {#- Times: t1 before t2, each of them readable. -#}
     {%- set cutoffs = [] -%}
@@ -142,8 +161,15 @@
             ~ var('holdout_cutoff')
         ) -%}
     {%- endif -%}
-    {%- if var('as_of') is not none and not is_timestamp(var('as_of')) -%}
-        {%- do problems.append('as_of: must be a time like "2026-01-31", is ' ~ var('as_of')) -%}
+    {%- for name in ['as_of', 'not_before']
+        if not (var(name) is none and name == 'as_of') and not is_timestamp(var(name)) -%}
+        {%- do problems.append(name ~ ': must be a time like "2026-01-31", is ' ~ var(name)) -%}
+    {%- endfor -%}
+    {%- if var('random_validation_share') is number and var('random_test_share') is number
+        and var('random_validation_share') + var('random_test_share') >= 1 -%}
+        {%- do problems.append(
+            'random_test_share: with random_validation_share it leaves nothing to learn from'
+        ) -%}
     {%- endif -%}
 
     {#- Lengths: no list is asked for more than what it is cut from can hold. -#}

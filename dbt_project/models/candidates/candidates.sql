@@ -3,7 +3,7 @@
 -- One row per fold, source, user and proposed item.
 
 with
-{% for source in var('sources') %}
+{% for source in active_sources() %}
 {{ source }}_candidates as (
 
     select * from {{ ref(source ~ '_candidates') }}
@@ -13,7 +13,7 @@ with
 
 final as (
 
-    {% for source in var('sources') %}
+    {% for source in active_sources() %}
     select
         fold,
         source,

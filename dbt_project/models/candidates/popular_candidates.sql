@@ -1,4 +1,4 @@
-{{ config(enabled='popular' in var('sources')) }}
+{{ config(enabled='popular' in active_sources()) }}
 
 -- One row per fold, user and proposed item: what most people like, of all time.
 

@@ -1,4 +1,4 @@
-{{ config(enabled='popular_in_segment' in var('sources')) }}
+{{ config(enabled='popular_in_segment' in active_sources()) }}
 
 -- One row per fold, user and proposed item: what people of the user's segment like. A segment's
 -- share of likes is drawn towards everybody's by segment_shrinkage likes, so that a segment of

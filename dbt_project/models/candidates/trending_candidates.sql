@@ -1,4 +1,4 @@
-{{ config(enabled='trending' in var('sources')) }}
+{{ config(enabled='trending' in active_sources()) }}
 
 -- One row per fold, user and proposed item: what most people like of late, each like losing half
 -- its weight in trending_half_life_days.

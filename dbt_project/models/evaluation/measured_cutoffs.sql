@@ -12,7 +12,7 @@ with ks as (
 
 models as (
 
-    {% for model in var('sources') + ['blend', 'final'] -%}
+    {% for model in active_sources() + ['blend', 'final'] -%}
     select '{{ model }}' as model
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -13,7 +13,59 @@ folds as (
 
 ),
 
-{% if 'leave_one_out' in var('splits') %}
+{% if 'random' in active_splits() %}
+users as (
+
+    select * from {{ ref('users') }}
+
+),
+
+items as (
+
+    select * from {{ ref('items') }}
+
+),
+
+draws as (
+
+    select
+        interactions.*,
+        {{ uniform_draw(
+            'users.user_id', 'items.item_id', quoted(var('random_split_seed'))
+        ) }} as draw
+    from interactions
+    inner join users on interactions.user_key = users.user_key
+    inner join items on interactions.item_key = items.item_key
+
+),
+
+-- Drawn by the ids: a row keeps its part when others come, and all events of a user on an item
+-- fall together.
+labelled as (
+
+    select
+        *,
+        case
+            when draw < {{ var('random_test_share') }} then 'test'
+            when draw < {{ var('random_test_share') + var('random_validation_share') }}
+                then 'validation'
+            else 'train'
+        end as random_split
+    from draws
+
+),
+{% else %}
+labelled as (
+
+    select
+        *,
+        cast(null as varchar) as random_split
+    from interactions
+
+),
+{% endif %}
+
+{% if 'leave_one_out' in active_splits() %}
 -- What is left out of a user is the last like, or the one before it; times may collide, so the
 -- row's place in its file decides.
 ordered as (
@@ -25,7 +77,7 @@ ordered as (
             order by occurred_at desc, source_file desc, source_row desc
             rows between unbounded preceding and current row exclude current row
         ) as n_likes_after
-    from interactions
+    from labelled
 
 ),
 {% else %}
@@ -34,7 +86,7 @@ ordered as (
     select
         *,
         cast(null as bigint) as n_likes_after
-    from interactions
+    from labelled
 
 ),
 {% endif %}
@@ -54,6 +106,8 @@ placed as (
                 and ordered.is_positive
                 and ordered.n_likes_after = folds.n_left_out - 1
                 then 'test'
+            when folds.split = 'random' and ordered.random_split = 'train' then 'train'
+            when folds.split = 'random' and ordered.random_split = folds.test_split then 'test'
             when folds.split = 'predefined' and ordered.split = 'train' then 'train'
             when folds.split = 'predefined' and ordered.split = folds.test_split then 'test'
         end as part,

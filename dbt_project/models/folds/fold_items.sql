@@ -43,6 +43,8 @@ final as (
             met.item_key is not null
             or items.available_from is null
             or items.available_from < folds.cutoff_at
+            -- Folds that are not cut by time have no cutoff where events have no times.
+            or folds.cutoff_at is null
         )
 
 )

@@ -18,7 +18,7 @@ cutoffs as (
 
 ),
 
-{% if 'time' in var('splits') %}
+{% if 'time' in active_splits() %}
 time_folds as (
 
     select
@@ -44,7 +44,7 @@ time_folds as (
 ),
 {% endif %}
 
-{% if 'leave_one_out' in var('splits') %}
+{% if 'leave_one_out' in active_splits() %}
 leave_one_out_folds as (
 
     select
@@ -70,12 +70,12 @@ leave_one_out_folds as (
 ),
 {% endif %}
 
-{% if 'predefined' in var('splits') %}
-predefined_folds as (
+{% for split in ['random', 'predefined'] if split in active_splits() %}
+{{ split }}_folds as (
 
     select
-        'predefined_tune' as fold,
-        'predefined' as split,
+        '{{ split }}_tune' as fold,
+        '{{ split }}' as split,
         ended_at as cutoff_at,
         ended_at as test_until_at,
         cast(null as integer) as n_left_out,
@@ -84,17 +84,17 @@ predefined_folds as (
     from cutoffs
     union all
     select
-        'predefined_holdout' as fold,
-        'predefined' as split,
+        '{{ split }}_holdout' as fold,
+        '{{ split }}' as split,
         ended_at as cutoff_at,
         ended_at as test_until_at,
         cast(null as integer) as n_left_out,
         'test' as test_split,
-        'predefined_tune' as ranker_fold
+        '{{ split }}_tune' as ranker_fold
     from cutoffs
 
 ),
-{% endif %}
+{% endfor %}
 
 live_fold as (
 
@@ -105,15 +105,16 @@ live_fold as (
         cast(null as timestamp) as test_until_at,
         cast(null as integer) as n_left_out,
         cast(null as varchar) as test_split,
-        {% set prefixes = {'time': '', 'leave_one_out': 'loo_', 'predefined': 'predefined_'} -%}
-        '{{ prefixes[var('splits')[0]] }}holdout' as ranker_fold
+        {% set prefixes = {'time': '', 'leave_one_out': 'loo_'} -%}
+        {% set split = active_splits()[0] -%}
+        '{{ prefixes.get(split, split ~ '_') }}holdout' as ranker_fold
     from cutoffs
 
 ),
 
 final as (
 
-    {% for split in var('splits') %}
+    {% for split in active_splits() %}
     select * from {{ split }}_folds
     union all
     {% endfor %}

@@ -1,9 +1,9 @@
 -- One row per fold, user and item to be found: liked in the test part, not met in training. The
 -- R of every metric.
 
-with test_interactions as (
+with fold_user_items as (
 
-    select * from {{ ref('test_interactions') }}
+    select * from {{ ref('fold_user_items') }}
 
 ),
 
@@ -13,22 +13,15 @@ user_items as (
 
 ),
 
-liked as (
-
-    select distinct
-        fold,
-        user_key,
-        item_key
-    from test_interactions
-    where is_positive
-
-),
-
 final as (
 
-    select liked.*
-    from liked
+    select
+        fold_user_items.fold,
+        fold_user_items.user_key,
+        fold_user_items.item_key
+    from fold_user_items
     anti join user_items using (fold, user_key, item_key)
+    where fold_user_items.part = 'test' and fold_user_items.is_positive
 
 )
 

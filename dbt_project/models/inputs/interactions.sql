@@ -24,9 +24,7 @@ weighed as (
 
     select
         *,
-        cast({{ case_of('event_type', var('event_weights'), '0') }} as double) as weight,
-        cast({{ case_of('event_type', var('positive_thresholds'), 'null') }} as double)
-            as positive_threshold
+        cast({{ case_of('event_type', var('event_weights'), '0') }} as double) as weight
     from screened
     where reason is null
 
@@ -41,11 +39,7 @@ final as (
         weighed.event_type,
         weighed.value,
         weighed.weight,
-        weighed.weight > 0
-        and (
-            weighed.positive_threshold is null
-            or coalesce(weighed.value >= weighed.positive_threshold, false)
-        ) as is_positive,
+        {{ is_positive('weighed.event_type', 'weighed.value', 'weighed.weight') }} as is_positive,
         weighed.occurred_at,
         weighed.split,
         weighed.attributes,

@@ -19,6 +19,7 @@ judged as (
             when {{ is_malformed_id('item_id') }} then 'item_id is malformed'
             when event_type is null then 'event type is missing'
             when value is null and value_text is not null then 'value is not a number'
+            when not isfinite(value) then 'value is not finite'
             when value is null and event_type in {{ in_list(var('value_ranges')) }}
                 then 'value is missing'
             when not coalesce(
@@ -26,9 +27,13 @@ judged as (
                 and {{ case_of('event_type', var('value_ranges'), 'value', 1) }},
                 true
             ) then 'value is out of range'
+            {% if has_event_times() -%}
             when occurred_at is null and occurred_at_text is null then 'time is missing'
             when occurred_at is null then 'time is not a time'
+            when occurred_at < cast('{{ var('not_before') }}' as timestamp)
+                then 'time is too long ago'
             when occurred_at >= {{ as_of() }} then 'time is in the future'
+            {%- endif %}
         end as reason
     from staged
 
@@ -39,7 +44,14 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by reason, user_id, item_id, event_type, value, occurred_at
+            -- The owner's key of an event names it; without one, all that is known of it does.
+            partition by
+                reason,
+                coalesce(event_id, user_id),
+                case when event_id is null then item_id end,
+                case when event_id is null then event_type end,
+                case when event_id is null then value end,
+                case when event_id is null then occurred_at end
             order by source_file, source_row
         ) as nth_of_the_same
     from judged

@@ -51,7 +51,10 @@ explained as (
         user_lists.item_key,
         user_lists.rank,
         user_lists.score,
-        coalesce(list_sources.source, 'trending') as source,
+        coalesce(
+            list_sources.source,
+            '{{ 'trending' if has_event_times() else 'popular' }}'
+        ) as source,
         user_features.segment_label,
         -- Of a user without a like in training no taste is known: what is popular and what trends.
         case when user_features.n_positives = 0 then 'cold_start' else 'ranked' end as slot,

@@ -1,0 +1,193 @@
+{{ config(materialized='by_fold') }}
+
+-- One row per fold, part, user and item: what all events of a user on an item come to. Several
+-- events of one type are one value (event_aggregations), which is judged like that of a single
+-- event and gives the type's weight (weight_transforms); types add up, and what weighs less than
+-- 0, such as a return, can undo a like.
+
+with fold_interactions as (
+
+    select * from {{ ref('fold_interactions') }}
+    where {{ in_current_fold() }}
+
+),
+
+by_event_type as (
+
+    select
+        fold,
+        part,
+        user_key,
+        item_key,
+        event_type,
+        any_value(weight) as event_weight,
+        {% set aggregations = var('event_aggregations') -%}
+        case {{ case_of('event_type', quoted_values(aggregations), "'last'") }}
+            when 'count' then count(*)
+            when 'sum' then {{ exact_sum('value', 9, 38) }}
+            when 'max' then max(value)
+            else arg_max(value, (occurred_at, source_file, source_row))
+        end as value,
+        count(*) as n_interactions,
+        max(occurred_at) as last_interaction_at,
+        max(
+            struct_pack(
+                occurred_at := occurred_at, source_file := source_file, source_row := source_row
+            )
+        ) as last_event
+    from fold_interactions
+    group by fold, part, user_key, item_key, event_type
+
+),
+
+{% if 'bm25' in var('weight_transforms').values() %}
+-- BM25 as for documents and terms (Robertson, Walker 1994): an item is a document, its length is
+-- all that users gave it, and users who take up much count less.
+item_lengths as (
+
+    select
+        fold,
+        part,
+        event_type,
+        item_key,
+        {{ exact_sum('value', 9, 38) }} as item_length
+    from by_event_type
+    group by fold, part, event_type, item_key
+
+),
+
+mean_lengths as (
+
+    select
+        fold,
+        part,
+        event_type,
+        {{ exact_avg('item_length', 9, 38) }} as mean_length,
+        count(*) as n_items
+    from item_lengths
+    group by fold, part, event_type
+
+),
+
+user_counts as (
+
+    select
+        fold,
+        part,
+        event_type,
+        user_key,
+        count(*) as n_items
+    from by_event_type
+    group by fold, part, event_type, user_key
+
+),
+
+with_bm25 as (
+
+    select
+        by_event_type.*,
+        by_event_type.value * ({{ var('bm25_k1') }} + 1.0)
+        / (
+            {{ var('bm25_k1') }}
+            * (
+                1.0 - {{ var('bm25_b') }}
+                + {{ var('bm25_b') }} * item_lengths.item_length / mean_lengths.mean_length
+            )
+            + by_event_type.value
+        )
+        * greatest(ln(mean_lengths.n_items / (1.0 + user_counts.n_items)), 0.0) as bm25
+    from by_event_type
+    inner join item_lengths using (fold, part, event_type, item_key)
+    inner join mean_lengths using (fold, part, event_type)
+    inner join user_counts using (fold, part, event_type, user_key)
+
+),
+{% else %}
+with_bm25 as (
+
+    select
+        *,
+        cast(null as double) as bm25
+    from by_event_type
+
+),
+{% endif %}
+
+transformed as (
+
+    select
+        *,
+        case {{ case_of('event_type', quoted_values(var('weight_transforms')), "'none'") }}
+            when 'value' then value
+            when 'log' then ln(1.0 + greatest(value, 0.0))
+            when 'bm25' then bm25
+            else 1.0
+        end as factor,
+        {{ is_positive('event_type', 'value', 'event_weight') }} as is_like
+    from with_bm25
+
+),
+
+factor_means as (
+
+    select
+        fold,
+        part,
+        event_type,
+        {{ exact_avg('factor', 9, 38) }} as mean_factor
+    from transformed
+    group by fold, part, event_type
+
+),
+
+-- A mean factor of 1 leaves the unit of als_alpha what it is, whatever the transform.
+weighed as (
+
+    select
+        transformed.*,
+        case
+            when transformed.is_like or transformed.event_weight < 0.0
+                then coalesce(
+                    transformed.event_weight * transformed.factor / nullif(mean_factor, 0.0), 0.0
+                )
+        end as weight
+    from transformed
+    inner join factor_means using (fold, part, event_type)
+
+),
+
+totals as (
+
+    select
+        fold,
+        part,
+        user_key,
+        item_key,
+        bool_or(is_like) as has_like,
+        {{ exact_sum('weight', 9, 38) }} as weight,
+        cast(sum(n_interactions) as bigint) as n_interactions,
+        max(last_interaction_at) as last_interaction_at,
+        max(last_event) as last_event
+    from weighed
+    group by fold, part, user_key, item_key
+
+),
+
+final as (
+
+    select
+        fold,
+        part,
+        user_key,
+        item_key,
+        has_like and weight > 0.0 as is_positive,
+        n_interactions,
+        case when has_like and weight > 0.0 then weight end as weight,
+        last_interaction_at,
+        last_event.source_file as last_source_file,
+        last_event.source_row as last_source_row
+    from totals
+
+)
+
+select * from final

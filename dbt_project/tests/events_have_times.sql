@@ -1,0 +1,7 @@
+{{ config(enabled=has_event_times()) }}
+
+-- Where events say when they happened, every accepted one does.
+
+select *
+from {{ ref('interactions') }}
+where occurred_at is null
