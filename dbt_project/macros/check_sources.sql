@@ -28,6 +28,16 @@
                 {%- endif -%}
             {%- endif -%}
         {%- endfor -%}
+        {%- if folder == 'custom' -%}
+            {%- do problems.extend(custom_problems()) -%}
+        {%- endif -%}
+        {%- if not has_event_times() -%}
+            {%- do exceptions.warn(
+                var('dataset') ~ ' has no event times: nothing can be cut by time, left out as the '
+                ~ 'last or said to trend. Splits: ' ~ active_splits() | join(', ')
+                ~ '. Sources: ' ~ active_sources() | join(', ')
+            ) -%}
+        {%- endif -%}
         {%- if problems -%}
             {%- do exceptions.raise_compiler_error(
                 'The data cannot be read:\n  - ' ~ problems | join('\n  - ')

@@ -259,6 +259,10 @@
         {%- do problems.append(name ~ ': must be a list of kinds of user attributes, is ' ~ var(name)) -%}
     {%- endfor -%}
 
+    {%- if var('dataset') == 'custom' -%}
+        {%- do problems.extend(check_custom()) -%}
+    {%- endif -%}
+
     {%- if problems -%}
         {%- do exceptions.raise_compiler_error(
             'These vars cannot be built with:\n  - ' ~ problems | unique | join('\n  - ')

@@ -1,6 +1,7 @@
 {#- Folder of models/staging → the entities that it has models for. -#}
 {% macro staging_inputs() -%}
     {%- do return({
+        'custom': (var('custom') or {}) | list,
         'movielens_100k': ['interactions', 'items', 'item_attributes', 'users', 'user_attributes'],
         'movielens_1m': ['interactions', 'items', 'item_attributes', 'users', 'user_attributes'],
         'movielens_10m': ['interactions', 'items', 'item_attributes'],

@@ -1,0 +1,25 @@
+{#- Where the rows of a custom input come from, as it stands after `from`. -#}
+{% macro custom_relation(entity) -%}
+    {%- set input = custom_entry(entity) -%}
+    {%- if input.ref -%}
+        {{ ref(input.ref) }}
+    {%- elif input.source -%}
+        {{ source(input.source[0], input.source[1]) }}
+    {%- elif input.relation -%}
+        {{ input.relation }}
+    {%- elif input.file -%}
+        {%- set format = custom_file_format(input.file) -%}
+        {%- set options = {
+            'parquet': {'file_row_number': true},
+            'csv': {'header': true, 'all_varchar': true, 'null_padding': true},
+            'json': {},
+        }[format] -%}
+        {%- do options.update({'filename': true, 'union_by_name': true}) -%}
+        {%- do options.update(input.options or {}) -%}
+        read_{{ format }}({{ quoted(input.file) }}
+        {%- for name, value in options.items() -%}
+            , {{ name }} = {{ quoted(value) if value is string else value | lower }}
+        {%- endfor -%}
+        )
+    {%- endif -%}
+{%- endmacro %}
