@@ -2,6 +2,8 @@
 
 -- Where events say when they happened, every accepted one does.
 
-select *
+select
+    source_file,
+    source_row
 from {{ ref('interactions') }}
 where occurred_at is null

@@ -148,7 +148,9 @@ weighed as (
         case
             when transformed.is_like or transformed.event_weight < 0.0
                 then coalesce(
-                    transformed.event_weight * transformed.factor / nullif(mean_factor, 0.0), 0.0
+                    transformed.event_weight * transformed.factor
+                    / nullif(factor_means.mean_factor, 0.0),
+                    0.0
                 )
         end as weight
     from transformed
@@ -184,8 +186,8 @@ final as (
         n_interactions,
         case when has_like and weight > 0.0 then weight end as weight,
         last_interaction_at,
-        last_event.source_file as last_source_file,
-        last_event.source_row as last_source_row
+        struct_extract(last_event, 'source_file') as last_source_file,
+        struct_extract(last_event, 'source_row') as last_source_row
     from totals
 
 )

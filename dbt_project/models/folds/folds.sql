@@ -1,6 +1,10 @@
 -- One row per fold: a cutoff, what is learned from before it and tested after it, and the fold
 -- whose candidates and labels its ranker may be trained on.
 
+{%- set split = active_splits()[0] -%}
+{%- set prefix = {'time': '', 'leave_one_out': 'loo_'}.get(split, split ~ '_') -%}
+{%- set ranker_fold = prefix ~ 'holdout' %}
+
 with interactions as (
 
     select * from {{ ref('interactions') }}
@@ -105,9 +109,7 @@ live_fold as (
         cast(null as timestamp) as test_until_at,
         cast(null as integer) as n_left_out,
         cast(null as varchar) as test_split,
-        {% set prefixes = {'time': '', 'leave_one_out': 'loo_'} -%}
-        {% set split = active_splits()[0] -%}
-        '{{ prefixes.get(split, split ~ '_') }}holdout' as ranker_fold
+        '{{ ranker_fold }}' as ranker_fold
     from cutoffs
 
 ),

@@ -18,7 +18,7 @@ final as (
         items.item_key,
         staged.kind,
         staged.attribute,
-        max(coalesce(staged.weight, 1.0)) as weight
+        max(coalesce(cast(staged.weight as double), 1.0)) as weight
     from staged
     inner join items on staged.item_id = items.item_id
     where staged.attribute is not null
