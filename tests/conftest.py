@@ -55,7 +55,9 @@ class Warehouse:
     def build(self, *arguments: str, **variables) -> None:
         """Build, and fail the test with dbt's own words if dbt fails."""
         result = self.dbt("build", *arguments, **variables)
-        assert result.returncode == 0, result.stdout
+        assert result.returncode == 0, (
+            result.stdout.rpartition("Completed with")[2] or result.stdout
+        )
 
     def rows(self, query: str, parameters=None) -> list[tuple]:
         with duckdb.connect(str(self.database), read_only=True) as connection:

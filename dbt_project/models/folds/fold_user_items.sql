@@ -42,7 +42,8 @@ by_event_type as (
 
 {% if 'bm25' in var('weight_transforms').values() %}
 -- BM25 as for documents and terms (Robertson, Walker 1994): an item is a document, its length is
--- all that users gave it, and users who take up much count less.
+-- all that users gave it, and users who take up much count less, but never nothing (the rarity is
+-- Lucene's, above 0 for every term).
 item_lengths as (
 
     select
@@ -95,7 +96,10 @@ with_bm25 as (
             )
             + by_event_type.value
         )
-        * greatest(ln(mean_lengths.n_items / (1.0 + user_counts.n_items)), 0.0) as bm25
+        * ln(
+            1.0
+            + (mean_lengths.n_items - user_counts.n_items + 0.5) / (user_counts.n_items + 0.5)
+        ) as bm25
     from by_event_type
     inner join item_lengths using (fold, part, event_type, item_key)
     inner join mean_lengths using (fold, part, event_type)
