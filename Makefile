@@ -14,14 +14,23 @@ DATASET ?= ml-100k
 ARCHIVE ?=
 # More vars for dbt, in YAML: VARS='trending_half_life_days: 7, als_factors: 32'
 VARS ?=
+# A file of vars, for `dataset: custom`; it stands for DATASET and VARS.
+VARS_FILE ?=
+# Your files, for `make init`.
+INTERACTIONS ?=
+ITEMS ?=
+USERS ?=
+INTO ?= custom.yml
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
-export ARCHIVE DATASET FORYOU_DATABASE VARS
+export ARCHIVE DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS USERS VARS VARS_FILE
 
 BIN := .venv/bin
 DBT_OPTIONS := --project-dir dbt_project
 # Shell text that dbt reads as {dataset: …, …}; a comma at the end is fine in YAML.
-DBT_VARS := --vars "{dataset: $$DATASET, $$VARS}"
+DBT_VARS := --vars $(if $(VARS_FILE),"$$(cat "$$VARS_FILE")","{dataset: $$DATASET, $$VARS}")
+# What is to be there before a build: the data set, or the mapping of one's own files.
+DATA := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET)/*))
 
 # All that a build is made from. Their names count as well as their times, so that a file that
 # was removed is noticed.
@@ -29,7 +38,7 @@ SOURCES := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data test docs clean FORCE
+.PHONY: help build data init test docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +46,7 @@ help: ## list the targets and the variables
 	@echo '  DATASET=ml-1m          build from this data set (default: ml-100k)'
 	@echo '  ARCHIVE=ml-1m.zip      unpack this file instead of downloading'
 	@echo '  FORYOU_ARCHIVES=folder  look for archives here before downloading'
+	@echo '  VARS_FILE=custom.yml   build from your own files (make init writes one)'
 	@echo "  VARS='als_factors: 32' more vars for dbt, as in dbt_project/dbt_project.yml"
 	@echo '  PYTHON=python3.12      make .venv with this Python, 3.11 or newer'
 
@@ -44,6 +54,10 @@ build: target/built ## build the recommendations and print some (only what chang
 	@$(BIN)/python -m exports.report
 
 data: data/$(DATASET) ## fetch the data set, unless it is there
+
+init: .venv/.installed ## guess how your files map to the inputs: INTERACTIONS=, ITEMS=, USERS=, INTO=
+	@$(BIN)/python dbt_project/datasets/init.py --interactions "$$INTERACTIONS" --into "$$INTO" \
+	    $(if $(ITEMS),--items "$$ITEMS") $(if $(USERS),--users "$$USERS")
 
 # In the order of cost: the first to fail is the first to say so. None of it opens the warehouse.
 test: override FORYOU_DATABASE := target/test.duckdb
@@ -85,12 +99,13 @@ $(sort data/$(DATASET) data/ml-100k): FORCE | .venv/.installed
 # Rewritten only when it would differ: what was built last, and from which files.
 target/build-vars: FORCE
 	@mkdir -p target
-	@printf '%s\n' "$$DATASET $$VARS $$FORYOU_DATABASE" $(SOURCES) > $@.new
+	@printf '%s\n' "$$DATASET $$VARS $$VARS_FILE $$FORYOU_DATABASE" $(SOURCES) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The stamp goes first and comes back last, so that a build that failed or was killed is redone.
-target/built: target/build-vars .venv/.installed data/$(DATASET) $(wildcard data/$(DATASET)/*) $(SOURCES)
-target/built: $(if $(wildcard $(FORYOU_DATABASE)),,FORCE)
+target/built: target/build-vars .venv/.installed $(DATA) $(SOURCES)
+# Whether your own files changed only dbt can tell.
+target/built: $(if $(VARS_FILE),FORCE) $(if $(wildcard $(FORYOU_DATABASE)),,FORCE)
 	@rm -f $@
 	$(BIN)/dbt build $(DBT_OPTIONS) $(DBT_VARS)
 	@touch $@
