@@ -21,6 +21,7 @@
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
+        'genome_min_relevance': [0, 1, true, false],
         'rejected_share_limit': [0, 1, true, false],
         'bm25_k1': [0, none, true, false],
         'bm25_b': [0, 1, true, false],

@@ -6,5 +6,8 @@
         'movielens_1m': ['interactions', 'items', 'item_attributes', 'users', 'user_attributes'],
         'movielens_10m': ['interactions', 'items', 'item_attributes'],
         'movielens_csv': ['interactions', 'items', 'item_attributes'],
+        'lastfm_2k': ['interactions', 'items', 'item_attributes', 'users', 'user_relations'],
+        'lastfm_360k': ['interactions', 'items', 'users', 'user_attributes'],
+        'lastfm_1k': ['interactions', 'items', 'users', 'user_attributes'],
     }) -%}
 {%- endmacro %}
