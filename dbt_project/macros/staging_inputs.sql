@@ -5,5 +5,10 @@
         'movielens_1m': ['interactions', 'items', 'item_attributes', 'users', 'user_attributes'],
         'movielens_10m': ['interactions', 'items', 'item_attributes'],
         'movielens_csv': ['interactions', 'items', 'item_attributes'],
+        'amazon_2023': ['interactions', 'items', 'item_attributes', 'item_relations'],
+        'amazon_2023_ratings': ['interactions'],
+        'amazon_2018': ['interactions', 'items', 'item_attributes', 'item_relations'],
+        'amazon_ratings': ['interactions'],
+        'amazon_grocery': ['interactions', 'items', 'item_attributes', 'item_relations'],
     }) -%}
 {%- endmacro %}
