@@ -12,16 +12,18 @@ PYTHON ?= python3
 DATASET ?= ml-100k
 # A local archive of the data set, used instead of a download.
 ARCHIVE ?=
+# The category of the Amazon data sets, to fetch and to read.
+AMAZON_CATEGORY ?= All_Beauty
 # More vars for dbt, in YAML: VARS='trending_half_life_days: 7, als_factors: 32'
 VARS ?=
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
-export ARCHIVE DATASET FORYOU_DATABASE VARS
+export AMAZON_CATEGORY ARCHIVE DATASET FORYOU_DATABASE VARS
 
 BIN := .venv/bin
 DBT_OPTIONS := --project-dir dbt_project
 # Shell text that dbt reads as {dataset: …, …}; a comma at the end is fine in YAML.
-DBT_VARS := --vars "{dataset: $$DATASET, $$VARS}"
+DBT_VARS := --vars "{dataset: $$DATASET, amazon_category: $$AMAZON_CATEGORY, $$VARS}"
 
 # All that a build is made from. Their names count as well as their times, so that a file that
 # was removed is noticed.
@@ -36,6 +38,7 @@ help: ## list the targets and the variables
 	@echo
 	@echo '  DATASET=ml-1m          build from this data set (default: ml-100k)'
 	@echo '  ARCHIVE=ml-1m.zip      unpack this file instead of downloading'
+	@echo '  AMAZON_CATEGORY=Books  category of an Amazon data set (default: All_Beauty)'
 	@echo '  FORYOU_ARCHIVES=folder  look for archives here before downloading'
 	@echo "  VARS='als_factors: 32' more vars for dbt, as in dbt_project/dbt_project.yml"
 	@echo '  PYTHON=python3.12      make .venv with this Python, 3.11 or newer'
@@ -85,7 +88,7 @@ $(sort data/$(DATASET) data/ml-100k): FORCE | .venv/.installed
 # Rewritten only when it would differ: what was built last, and from which files.
 target/build-vars: FORCE
 	@mkdir -p target
-	@printf '%s\n' "$$DATASET $$VARS $$FORYOU_DATABASE" $(SOURCES) > $@.new
+	@printf '%s\n' "$$DATASET $$AMAZON_CATEGORY $$VARS $$FORYOU_DATABASE" $(SOURCES) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The stamp goes first and comes back last, so that a build that failed or was killed is redone.

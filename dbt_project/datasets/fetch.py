@@ -2,11 +2,13 @@
 
 The archive comes from ``--archive``, else from the folder that the environment variable
 ``FORYOU_ARCHIVES`` names, else from its publisher. Only the files that staging reads are unpacked.
+Where a data set is no archive but loose files (method ``files``), ``--archive`` is their folder.
 """
 
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,8 @@ import yaml
 
 REGISTRY = Path(__file__).with_name("datasets.yml")
 ARCHIVES_VARIABLE = "FORYOU_ARCHIVES"
+CATEGORY_VARIABLE = "AMAZON_CATEGORY"
+DEFAULT_CATEGORY = "All_Beauty"
 
 
 def read_registry(path: Path = REGISTRY) -> dict[str, dict]:
@@ -85,9 +89,9 @@ def fetch(
     registry = read_registry() if registry is None else registry
     if name not in registry:
         raise SystemExit(f"There is no data set {name!r}; known are {', '.join(registry)}.")
-    entry = registry[name]
+    entry = _of_category(registry[name])
     folder = into / name
-    if all((folder / file).is_file() for file in entry["files"]):
+    if all(_find(folder, file) for file in entry["files"]):
         print(f"{folder} is complete; remove it to fetch it again.")
         return folder
 
@@ -115,8 +119,56 @@ def fetch(
     return folder
 
 
+def _of_category(entry: dict) -> dict:
+    """The entry with the chosen category in the names of its files, where they have one."""
+    if "{category}" not in "".join(entry["files"]):
+        return entry
+    category = os.environ.get(CATEGORY_VARIABLE) or DEFAULT_CATEGORY
+    if not re.fullmatch(r"[A-Za-z0-9_]+", category):
+        raise SystemExit(
+            f"{CATEGORY_VARIABLE} must be letters, digits and underscores, is {category!r}."
+        )
+    filled = {
+        key: {
+            file.replace("{category}", category): value and value.replace("{category}", category)
+            for file, value in entry[key].items()
+        }
+        for key in ("files", "downloads")
+    }
+    return entry | filled
+
+
+def _find(folder: Path, file: str) -> Path | None:
+    """A file of a folder, or the same without the packing of its own that ``.gz`` tells of."""
+    candidates = [folder / file, folder / file.removesuffix(".gz")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _local_files(entry: dict, folder: Path | None) -> Path | None:
+    """The folder on this machine that holds the loose files, if there is one."""
+    if folder is not None:
+        if not folder.is_dir():
+            raise SystemExit(
+                f"{folder} is not a folder; ARCHIVE names the one with {_names(entry)}."
+            )
+        return folder
+    archives = os.environ.get(ARCHIVES_VARIABLE)
+    if not archives:
+        return None
+    if not Path(archives).is_dir():
+        raise SystemExit(f"{archives} is not a folder; {ARCHIVES_VARIABLE} names it.")
+    return Path(archives) if all(_find(Path(archives), file) for file in entry["files"]) else None
+
+
+def _names(entry: dict) -> str:
+    """The loose files of a data set, as a message lists them."""
+    return " and ".join(entry["files"])
+
+
 def _local_archive(entry: dict, archive: Path | None) -> Path | None:
     """The archive on this machine, if there is one."""
+    if entry["method"] == "files":
+        return _local_files(entry, archive)
     if archive is not None:
         if not archive.is_file():
             raise SystemExit(f"{archive} is not a file; ARCHIVE names the archive to unpack.")
@@ -132,6 +184,8 @@ def _local_archive(entry: dict, archive: Path | None) -> Path | None:
 
 def _download(name: str, entry: dict, folder: Path) -> Path:
     """Download the archive into a folder."""
+    if entry["method"] == "files":
+        return _download_files(name, entry, folder)
     print(f"Fetching {entry['title']}: {entry['archive']}, about {entry['size']}.", flush=True)
     download = {"wheel": _download_wheel, "zip": _download_zip}[entry["method"]]
     problem = download(entry, folder)
@@ -183,6 +237,26 @@ def _download_zip(entry: dict, folder: Path) -> str | None:
     return None
 
 
+def _download_files(name: str, entry: dict, folder: Path) -> Path:
+    """Download loose files into a folder, each from its own address."""
+    by_hand = (
+        f"run `make data DATASET={name} ARCHIVE=<folder with {_names(entry)}>`, or name that "
+        f"folder in {ARCHIVES_VARIABLE}."
+    )
+    if not entry["downloads"]:
+        raise SystemExit(f"{name} has no public address of its own; {by_hand}")
+    print(f"Fetching {entry['title']}: {_names(entry)}, about {entry['size']}.", flush=True)
+    for file, address in entry["downloads"].items():
+        download = {"address": address, "archive": file, "checksum": entry["checksum"]}
+        problem = _download_zip(download, folder)
+        if problem:
+            raise SystemExit(
+                f"{file} could not be downloaded ({problem}); is there such a category? "
+                f"{CATEGORY_VARIABLE} names it. Or get it another way, then {by_hand}"
+            )
+    return folder
+
+
 def _check(path: Path, expected: str | None, is_local: bool) -> None:
     """Compare a file with its published checksum: a local one may differ, a download may not."""
     if expected is None:
@@ -198,6 +272,9 @@ def _check(path: Path, expected: str | None, is_local: bool) -> None:
 
 def _unpack(archive: Path, files: dict[str, str | None], folder: Path) -> None:
     """Unpack the files, each under its own name alone, whatever path the archive gives it."""
+    if archive.is_dir():
+        _copy(archive, files, folder)
+        return
     try:
         with zipfile.ZipFile(archive) as opened:
             # Where two have the same name, the one nearest to the top is meant.
@@ -214,6 +291,16 @@ def _unpack(archive: Path, files: dict[str, str | None], folder: Path) -> None:
                     shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise SystemExit(f"{archive} cannot be unpacked: {_one_line(error)}.") from None
+
+
+def _copy(source: Path, files: dict[str, str | None], folder: Path) -> None:
+    """Copy loose files, which stay packed as they are: staging reads them either way."""
+    missing = [file for file in files if _find(source, file) is None]
+    if missing:
+        raise SystemExit(f"{source} holds no {', '.join(missing)}; is it the right one?")
+    for file in files:
+        found = _find(source, file)
+        shutil.copyfile(found, folder / found.name)
 
 
 def _move(unpacked: Path, folder: Path) -> None:
@@ -240,7 +327,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description="Fetch a data set.")
     parser.add_argument("dataset", help=f"one of {', '.join(read_registry())}")
-    parser.add_argument("--archive", type=Path, help="a local archive, instead of a download")
+    parser.add_argument("--archive", type=Path, help="a local archive, or a folder of loose files")
     parser.add_argument("--into", type=Path, default=Path("data"), help="default: data")
     options = parser.parse_args(arguments)
     try:

@@ -22,7 +22,7 @@ renamed as (
         cast(null as varchar) as split,
         cast(rating as varchar) as value_text,
         cast(timestamp as varchar) as occurred_at_text,
-        cast(null as varchar) as surplus_text,
+        surplus as surplus_text,
         cast(null as json) as attributes,
 
         ---------- numerics
