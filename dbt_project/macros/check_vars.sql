@@ -21,6 +21,7 @@
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
+        'genome_min_relevance': [0, 1, true, false],
         'rejected_share_limit': [0, 1, true, false],
         'max_candidate_users': [0, none, false, true],
         'trending_half_life_days': [0, none, false, false],

@@ -40,15 +40,12 @@ renamed as (
         review.overall as value_text,
         review.unixreviewtime as occurred_at_text,
         case when review is null then line end as surplus_text,
-        case
-            when review is not null then json_object(
-                'helpful_vote', coalesce(
-                    review.helpful[1], try_cast(replace(review.vote, ',', '') as bigint)
-                ),
-                'total_vote', review.helpful[2],
-                'verified_purchase', review.verified
-            )
-        end as attributes,
+        {{ json_of({
+            'helpful_vote':
+                "coalesce(review.helpful[1], try_cast(replace(review.vote, ',', '') as bigint))",
+            'total_vote': 'review.helpful[2]',
+            'verified_purchase': 'review.verified',
+        }) }} as attributes,
 
         ---------- numerics
         try_cast(review.overall as double) as value,

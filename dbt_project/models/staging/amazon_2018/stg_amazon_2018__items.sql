@@ -25,23 +25,32 @@ parsed as (
 
 ),
 
+products as (
+
+    select
+        source_row,
+        product.asin as asin,
+        product.title as title,
+        product.price as price,
+        coalesce(
+            {{ json_texts('product.imageurlhighres') }}[1],
+            {{ json_texts('product.imageurl') }}[1],
+            {{ json_texts('product.image') }}[1],
+            product.imurl
+        ) as image
+    from parsed
+
+),
+
 renamed as (
 
     select
         ---------- ids
-        product.asin as item_id,
+        asin as item_id,
 
         ---------- text
-        nullif(trim(product.title), '') as title,
-        json_object(
-            'price', {{ price_in('product.price') }},
-            'image', coalesce(
-                {{ json_texts('product.imageURLHighRes') }}[1],
-                {{ json_texts('product.imageURL') }}[1],
-                {{ json_texts('product.image') }}[1],
-                product.imurl
-            )
-        ) as extra,
+        nullif(trim(title), '') as title,
+        {{ json_of({'price': price_in('price'), 'image': 'image'}) }} as extra,
 
         ---------- booleans
         true as is_available,
@@ -52,7 +61,7 @@ renamed as (
         ---------- where it stands
         source_row
 
-    from parsed
+    from products
 
 )
 

@@ -40,13 +40,11 @@ renamed as (
         review.rating as value_text,
         review.timestamp as occurred_at_text,
         case when review is null then line end as surplus_text,
-        case
-            when review is not null then json_object(
-                'asin', review.asin,
-                'helpful_vote', review.helpful_vote,
-                'verified_purchase', review.verified_purchase
-            )
-        end as attributes,
+        {{ json_of({
+            'asin': 'review.asin',
+            'helpful_vote': 'review.helpful_vote',
+            'verified_purchase': 'review.verified_purchase',
+        }) }} as attributes,
 
         ---------- numerics
         try_cast(review.rating as double) as value,

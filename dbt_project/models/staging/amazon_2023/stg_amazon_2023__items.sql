@@ -30,10 +30,10 @@ renamed as (
 
         ---------- text
         nullif(trim(product.title), '') as title,
-        json_object(
-            'price', {{ price_in('product.price') }},
-            'image', product.images ->> '$[0].large'
-        ) as extra,
+        {{ json_of({
+            'price': price_in('product.price'),
+            'image': "product.images ->> '$[0].large'",
+        }) }} as extra,
 
         ---------- booleans
         true as is_available,

@@ -6,12 +6,30 @@ with source as (
 
 ),
 
+tags as (
+
+    select * from {{ optional_source('movielens_10m', 'tags') }}
+
+),
+
 genres_of_items as (
 
     select
         movie_id,
         unnest(string_split(genres, '|')) as genre
     from source
+
+),
+
+tags_of_items as (
+
+    select
+        movie_id,
+        lower(trim(tag)) as tag,
+        count(distinct user_id) as n_users
+    from tags
+    where trim(tag) <> ''
+    group by movie_id, lower(trim(tag))
 
 ),
 
@@ -30,6 +48,15 @@ renamed as (
 
     from genres_of_items
     where genre <> '(no genres listed)'
+
+    union all
+
+    select
+        cast(movie_id as varchar) as item_id,
+        'tag' as kind,
+        tag as attribute,
+        cast(n_users as double) as weight
+    from tags_of_items
 
 )
 

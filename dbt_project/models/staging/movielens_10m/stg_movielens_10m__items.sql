@@ -17,7 +17,7 @@ renamed as (
 
         ---------- text
         title,
-        cast(null as json) as extra,
+        {{ json_of({'year': 'extract(year from ' ~ year_in_title('title') ~ ')'}) }} as extra,
 
         ---------- booleans
         true as is_available,

@@ -9,26 +9,37 @@ with source as (
 
 ),
 
+links as (
+
+    select * from {{ optional_source('movielens_csv', 'links') }}
+
+),
+
 renamed as (
 
     select
         ---------- ids
-        cast("movieId" as varchar) as item_id,
+        cast(source."movieId" as varchar) as item_id,
 
         ---------- text
-        title,
-        cast(null as json) as extra,
+        source.title,
+        {{ json_of({
+            'year': 'extract(year from ' ~ year_in_title('source.title') ~ ')',
+            'imdb_id': 'cast(links."imdbId" as varchar)',
+            'tmdb_id': 'cast(links."tmdbId" as varchar)',
+        }) }} as extra,
 
         ---------- booleans
         true as is_available,
 
         ---------- timestamps
-        {{ year_in_title('title') }} as available_from,
+        {{ year_in_title('source.title') }} as available_from,
 
         ---------- where it stands
-        source_row
+        source.source_row
 
     from source
+    left join links on source."movieId" = links."movieId"
 
 )
 

@@ -1,0 +1,23 @@
+{{ config(enabled=is_staged_by('lastfm_2k')) }}
+
+with source as (
+
+    select distinct "userID"
+    from {{ source('lastfm_2k', 'user_artists') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        cast("userID" as varchar) as user_id,
+
+        ---------- timestamps
+        cast(null as timestamp) as signed_up_at
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,48 @@
+{{ config(enabled=is_staged_by('lastfm_360k')) }}
+
+with source as (
+
+    select
+        *,
+        {{ source_row() }} as source_row
+    from {{ source('lastfm_360k', 'plays') }}
+
+),
+
+-- An artist has a line for every listener; the first that names them does.
+artists as (
+
+    select
+        {{ artist_id('artist_mbid', 'artist_name') }} as item_id,
+        arg_min(trim(artist_name), source_row) as title,
+        min(source_row) as source_row
+    from source
+    group by {{ artist_id('artist_mbid', 'artist_name') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        item_id,
+
+        ---------- text
+        title,
+        cast(null as json) as extra,
+
+        ---------- booleans
+        true as is_available,
+
+        ---------- timestamps
+        cast(null as timestamp) as available_from,
+
+        ---------- where it stands
+        source_row
+
+    from artists
+    where item_id is not null
+
+)
+
+select * from renamed
