@@ -13,7 +13,7 @@ parsed as (
             {{ json_object_in('line') }},
             '{
                 "parent_asin": "VARCHAR", "main_category": "VARCHAR", "categories": ["VARCHAR"],
-                "store": "VARCHAR", "features": ["VARCHAR"], "description": ["VARCHAR"]
+                "store": "VARCHAR", "features": "JSON", "description": "JSON"
             }'
         ) as product
     from source
@@ -42,7 +42,12 @@ attributes_of_items as (
     select
         product.parent_asin as parent_asin,
         'text' as kind,
-        array_to_string(list_concat(product.features, product.description), ' ') as attribute
+        array_to_string(
+            list_concat(
+                {{ json_texts('product.features') }}, {{ json_texts('product.description') }}
+            ),
+            ' '
+        ) as attribute
     from parsed
 
 ),
