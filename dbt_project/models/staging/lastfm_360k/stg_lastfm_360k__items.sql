@@ -10,6 +10,7 @@ with source as (
 ),
 
 -- An artist has a line for every listener; the first that names them does.
+-- A line with too many fields has them in the wrong places.
 artists as (
 
     select
@@ -17,6 +18,7 @@ artists as (
         arg_min(trim(artist_name), source_row) as title,
         min(source_row) as source_row
     from source
+    where coalesce(surplus_1, surplus_2, surplus_3) is null
     group by {{ artist_id('artist_mbid', 'artist_name') }}
 
 ),
