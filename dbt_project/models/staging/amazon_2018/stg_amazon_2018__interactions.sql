@@ -9,18 +9,18 @@ with source as (
 
 ),
 
-parsed as (
+fields as (
 
     select
         *,
-        json_transform(
+        unnest(json_transform(
             {{ json_object_in('line', or_python_literal=true) }},
             '{
                 "reviewerID": "VARCHAR", "asin": "VARCHAR",
                 "overall": "VARCHAR", "unixReviewTime": "VARCHAR",
                 "helpful": ["BIGINT"], "vote": "VARCHAR", "verified": "BOOLEAN"
             }'
-        ) as review
+        ))
     from source
     where line is not null
 
@@ -30,34 +30,34 @@ renamed as (
 
     select
         ---------- ids
-        review.reviewerid as user_id,
-        review.asin as item_id,
+        reviewerid as user_id,
+        asin as item_id,
         cast(null as varchar) as event_id,
 
         ---------- text
         'rating' as event_type,
         cast(null as varchar) as split,
-        review.overall as value_text,
-        review.unixreviewtime as occurred_at_text,
-        case when review is null then line end as surplus_text,
+        overall as value_text,
+        unixreviewtime as occurred_at_text,
+        case when coalesce(reviewerid, asin, overall, unixreviewtime) is null then line end
+            as surplus_text,
         {{ json_of({
-            'helpful_vote':
-                "coalesce(review.helpful[1], try_cast(replace(review.vote, ',', '') as bigint))",
-            'total_vote': 'review.helpful[2]',
-            'verified_purchase': 'review.verified',
+            'helpful_vote': "coalesce(helpful[1], try_cast(replace(vote, ',', '') as bigint))",
+            'total_vote': 'helpful[2]',
+            'verified_purchase': 'verified',
         }) }} as attributes,
 
         ---------- numerics
-        try_cast(review.overall as double) as value,
+        try_cast(overall as double) as value,
 
         ---------- timestamps
-        {{ epoch_to_timestamp('review.unixreviewtime') }} as occurred_at,
+        {{ epoch_to_timestamp('unixreviewtime') }} as occurred_at,
 
         ---------- where it stands
         file_name as source_file,
         source_row
 
-    from parsed
+    from fields
 
 )
 

@@ -6,16 +6,16 @@ with source as (
 
 ),
 
-parsed as (
+fields as (
 
     select
-        json_transform(
+        unnest(json_transform(
             {{ json_object_in('line', or_python_literal=true) }},
             '{
                 "asin": "VARCHAR", "brand": "VARCHAR", "category": "JSON", "categories": "JSON",
                 "feature": "JSON", "description": "JSON"
             }'
-        ) as product
+        ))
     from source
 
 ),
@@ -23,33 +23,28 @@ parsed as (
 attributes_of_items as (
 
     select
-        product.asin as asin,
+        asin,
         'category' as kind,
         unnest(
             list_distinct(
-                list_concat(
-                    {{ json_texts('product.category') }}, {{ json_texts('product.categories') }}
-                )
+                list_concat({{ json_texts('category') }}, {{ json_texts('categories') }})
             )
         ) as attribute
-    from parsed
+    from fields
     union all
     select
-        product.asin as asin,
+        asin,
         'brand' as kind,
-        product.brand as attribute
-    from parsed
+        brand as attribute
+    from fields
     union all
     select
-        product.asin as asin,
+        asin,
         'text' as kind,
         array_to_string(
-            list_concat(
-                {{ json_texts('product.feature') }}, {{ json_texts('product.description') }}
-            ),
-            ' '
+            list_concat({{ json_texts('feature') }}, {{ json_texts('description') }}), ' '
         ) as attribute
-    from parsed
+    from fields
 
 ),
 

@@ -6,10 +6,10 @@ with source as (
 
 ),
 
-parsed as (
+fields as (
 
     select
-        json_transform(
+        unnest(json_transform(
             {{ json_object_in('line', or_python_literal=true) }},
             '{
                 "asin": "VARCHAR", "also_buy": ["VARCHAR"], "also_view": ["VARCHAR"],
@@ -18,7 +18,7 @@ parsed as (
                     "bought_together": ["VARCHAR"], "buy_after_viewing": ["VARCHAR"]
                 }
             }'
-        ) as product
+        ))
     from source
 
 ),
@@ -26,30 +26,30 @@ parsed as (
 relations_of_items as (
 
     select
-        product.asin as asin,
+        asin,
         'also_bought' as kind,
-        unnest(list_distinct(list_concat(product.also_buy, product.related.also_bought)))
+        unnest(list_distinct(list_concat(also_buy, struct_extract(related, 'also_bought'))))
             as related_asin
-    from parsed
+    from fields
     union all
     select
-        product.asin as asin,
+        asin,
         'also_viewed' as kind,
-        unnest(list_distinct(list_concat(product.also_view, product.related.also_viewed)))
+        unnest(list_distinct(list_concat(also_view, struct_extract(related, 'also_viewed'))))
             as related_asin
-    from parsed
+    from fields
     union all
     select
-        product.asin as asin,
+        asin,
         'bought_together' as kind,
-        unnest(list_distinct(product.related.bought_together)) as related_asin
-    from parsed
+        unnest(list_distinct(struct_extract(related, 'bought_together'))) as related_asin
+    from fields
     union all
     select
-        product.asin as asin,
+        asin,
         'buy_after_viewing' as kind,
-        unnest(list_distinct(product.related.buy_after_viewing)) as related_asin
-    from parsed
+        unnest(list_distinct(struct_extract(related, 'buy_after_viewing'))) as related_asin
+    from fields
 
 ),
 

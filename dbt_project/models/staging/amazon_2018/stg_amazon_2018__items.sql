@@ -9,17 +9,17 @@ with source as (
 
 ),
 
-parsed as (
+fields as (
 
     select
         source_row,
-        json_transform(
+        unnest(json_transform(
             {{ json_object_in('line', or_python_literal=true) }},
             '{
                 "asin": "VARCHAR", "title": "VARCHAR", "price": "VARCHAR", "imUrl": "VARCHAR",
                 "imageURLHighRes": "JSON", "imageURL": "JSON", "image": "JSON"
             }'
-        ) as product
+        ))
     from source
     where line is not null
 
@@ -29,16 +29,16 @@ products as (
 
     select
         source_row,
-        product.asin as asin,
-        product.title as title,
-        product.price as price,
+        asin,
+        title,
+        price,
         coalesce(
-            {{ json_texts('product.imageurlhighres') }}[1],
-            {{ json_texts('product.imageurl') }}[1],
-            {{ json_texts('product.image') }}[1],
-            product.imurl
+            {{ json_texts('imageurlhighres') }}[1],
+            {{ json_texts('imageurl') }}[1],
+            {{ json_texts('image') }}[1],
+            imurl
         ) as image
-    from parsed
+    from fields
 
 ),
 

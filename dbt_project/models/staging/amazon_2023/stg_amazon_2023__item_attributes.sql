@@ -6,16 +6,16 @@ with source as (
 
 ),
 
-parsed as (
+fields as (
 
     select
-        json_transform(
+        unnest(json_transform(
             {{ json_object_in('line') }},
             '{
                 "parent_asin": "VARCHAR", "main_category": "VARCHAR", "categories": ["VARCHAR"],
                 "store": "VARCHAR", "features": "JSON", "description": "JSON"
             }'
-        ) as product
+        ))
     from source
 
 ),
@@ -23,32 +23,29 @@ parsed as (
 attributes_of_items as (
 
     select
-        product.parent_asin as parent_asin,
+        parent_asin,
         'category' as kind,
         unnest(
             case
-                when len(product.categories) > 0 then list_distinct(product.categories)
-                else [product.main_category]
+                when len(categories) > 0 then list_distinct(categories)
+                else [main_category]
             end
         ) as attribute
-    from parsed
+    from fields
     union all
     select
-        product.parent_asin as parent_asin,
+        parent_asin,
         'brand' as kind,
-        product.store as attribute
-    from parsed
+        store as attribute
+    from fields
     union all
     select
-        product.parent_asin as parent_asin,
+        parent_asin,
         'text' as kind,
         array_to_string(
-            list_concat(
-                {{ json_texts('product.features') }}, {{ json_texts('product.description') }}
-            ),
-            ' '
+            list_concat({{ json_texts('features') }}, {{ json_texts('description') }}), ' '
         ) as attribute
-    from parsed
+    from fields
 
 ),
 

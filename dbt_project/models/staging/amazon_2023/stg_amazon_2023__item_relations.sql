@@ -6,13 +6,13 @@ with source as (
 
 ),
 
-parsed as (
+fields as (
 
     select
-        json_transform(
+        unnest(json_transform(
             {{ json_object_in('line') }},
             '{"parent_asin": "VARCHAR", "bought_together": ["VARCHAR"]}'
-        ) as product
+        ))
     from source
 
 ),
@@ -20,9 +20,9 @@ parsed as (
 relations_of_items as (
 
     select
-        product.parent_asin as parent_asin,
-        unnest(list_distinct(product.bought_together)) as related_asin
-    from parsed
+        parent_asin,
+        unnest(list_distinct(bought_together)) as related_asin
+    from fields
 
 ),
 

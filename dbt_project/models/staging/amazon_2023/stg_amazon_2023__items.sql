@@ -9,14 +9,14 @@ with source as (
 
 ),
 
-parsed as (
+fields as (
 
     select
         source_row,
-        json_transform(
+        unnest(json_transform(
             {{ json_object_in('line') }},
             '{"parent_asin": "VARCHAR", "title": "VARCHAR", "price": "VARCHAR", "images": "JSON"}'
-        ) as product
+        ))
     from source
     where line is not null
 
@@ -26,13 +26,13 @@ renamed as (
 
     select
         ---------- ids
-        product.parent_asin as item_id,
+        parent_asin as item_id,
 
         ---------- text
-        nullif(trim(product.title), '') as title,
+        nullif(trim(title), '') as title,
         {{ json_of({
-            'price': price_in('product.price'),
-            'image': "product.images ->> '$[0].large'",
+            'price': price_in('price'),
+            'image': "images ->> '$[0].large'",
         }) }} as extra,
 
         ---------- booleans
@@ -44,7 +44,7 @@ renamed as (
         ---------- where it stands
         source_row
 
-    from parsed
+    from fields
 
 )
 
