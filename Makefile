@@ -12,6 +12,8 @@ PYTHON ?= python3
 DATASET ?= ml-100k
 # A local archive of the data set, used instead of a download.
 ARCHIVE ?=
+# The category of the Amazon data sets, to fetch and to read.
+AMAZON_CATEGORY ?= All_Beauty
 # More vars for dbt, in YAML: VARS='trending_half_life_days: 7, als_factors: 32'
 VARS ?=
 # A file of vars, for `dataset: custom`; it stands for DATASET and VARS.
@@ -23,12 +25,14 @@ USERS ?=
 INTO ?= custom.yml
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
-export ARCHIVE DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS USERS VARS VARS_FILE
+export AMAZON_CATEGORY ARCHIVE DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS USERS VARS
+export VARS_FILE
 
 BIN := .venv/bin
 DBT_OPTIONS := --project-dir dbt_project
 # Shell text that dbt reads as {dataset: …, …}; a comma at the end is fine in YAML.
-DBT_VARS := --vars $(if $(VARS_FILE),"$$(cat "$$VARS_FILE")","{dataset: $$DATASET, $$VARS}")
+DBT_VARS := --vars $(if $(VARS_FILE),"$$(cat "$$VARS_FILE")",\
+    "{dataset: $$DATASET, amazon_category: $$AMAZON_CATEGORY, $$VARS}")
 # What is to be there before a build: the data set, or the mapping of one's own files.
 DATA := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET)/*))
 
@@ -45,6 +49,7 @@ help: ## list the targets and the variables
 	@echo
 	@echo '  DATASET=ml-1m          build from this data set (default: ml-100k)'
 	@echo '  ARCHIVE=ml-1m.zip      unpack this file instead of downloading'
+	@echo '  AMAZON_CATEGORY=Books  category of an Amazon data set (default: All_Beauty)'
 	@echo '  FORYOU_ARCHIVES=folder  look for archives here before downloading'
 	@echo '  VARS_FILE=custom.yml   build from your own files (make init writes one)'
 	@echo "  VARS='als_factors: 32' more vars for dbt, as in dbt_project/dbt_project.yml"
@@ -99,7 +104,8 @@ $(sort data/$(DATASET) data/ml-100k): FORCE | .venv/.installed
 # Rewritten only when it would differ: what was built last, and from which files.
 target/build-vars: FORCE
 	@mkdir -p target
-	@printf '%s\n' "$$DATASET $$VARS $$VARS_FILE $$FORYOU_DATABASE" $(SOURCES) > $@.new
+	@printf '%s\n' "$$DATASET $$AMAZON_CATEGORY $$VARS $$VARS_FILE $$FORYOU_DATABASE" \
+	    $(SOURCES) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The stamp goes first and comes back last, so that a build that failed or was killed is redone.

@@ -10,6 +10,7 @@ import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 
@@ -39,6 +40,7 @@ def fetcher(monkeypatch):
     monkeypatch.setattr(module, "_download_archive", refuse)
     monkeypatch.setattr(module, "_download_wheel", refuse)
     monkeypatch.delenv("FORYOU_ARCHIVES", raising=False)
+    monkeypatch.delenv("AMAZON_CATEGORY", raising=False)
     return module
 
 
@@ -91,7 +93,11 @@ def test_registry_entries_are_complete(fetcher):
         if name.startswith("ml-"):
             assert "ratings" in " ".join(entry["files"]) or "data" in " ".join(entry["files"])
             assert "10.1145/2827872" in entry["licence"]
-        if entry["method"] != "wheel":
+        if entry["method"] == "files":
+            assert list(entry["downloads"]) in ([], list(entry["files"]))
+            for file, address in entry["downloads"].items():
+                assert address.rpartition("/")[2] == file
+        elif entry["method"] != "wheel":
             assert entry["address"].rpartition("/")[2] == entry["archive"]
 
 
@@ -102,7 +108,13 @@ def test_registry_brings_the_files_that_staging_reads(fetcher):
         (sources,) = staging.glob("_*__sources.yml")
         (source,) = yaml.safe_load(sources.read_text(encoding="utf-8"))["sources"]
         metas = [table["config"]["meta"] for table in source["tables"]]
-        patterns = {meta["path"].rpartition("/")[2]: meta.get("is_optional") for meta in metas}
+        variables = {"data_dir": "data", "dataset": name, "amazon_category": "{category}"}
+        patterns = {
+            jinja2.Template(meta["path"]).render(var=variables.get).rpartition("/")[2]: meta.get(
+                "is_optional"
+            )
+            for meta in metas
+        }
         needed = {pattern for pattern, is_optional in patterns.items() if not is_optional}
         # A release may lack an optional file, so the registry need not name each of them.
         for files, known in [
@@ -260,6 +272,71 @@ def test_what_is_no_archive_is_refused(fetcher, tmp_path, into):
 def test_folder_of_the_environment_must_exist(fetcher, tmp_path, into, monkeypatch):
     monkeypatch.setenv("FORYOU_ARCHIVES", str(tmp_path / "absent"))
     assert "FORYOU_ARCHIVES" in refusal(fetcher.fetch, "ml-1m", into)
+
+
+LOOSE = {"All_Beauty.jsonl.gz": "packed", "meta_All_Beauty.jsonl.gz": "packed too"}
+
+
+def laid(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_loose_files_are_copied_from_a_folder(fetcher, tmp_path, into, monkeypatch):
+    folder = laid(tmp_path / "mine", {**LOOSE, "notes.txt": ""})
+    assert contents(fetcher.fetch("amazon-2023", into / "named", folder)) == LOOSE
+    monkeypatch.setenv("FORYOU_ARCHIVES", str(folder))
+    assert contents(fetcher.fetch("amazon-2023", into / "found", None)) == LOOSE
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_loose_file_may_be_unpacked_already(fetcher, tmp_path, into, capsys):
+    mixed = {"All_Beauty.jsonl": "plain", "meta_All_Beauty.jsonl.gz": "packed"}
+    folder = laid(tmp_path / "mine", mixed)
+    assert contents(fetcher.fetch("amazon-2023", into, folder)) == mixed
+    assert "All_Beauty.jsonl, meta_All_Beauty.jsonl.gz" in capsys.readouterr().out
+    fetcher.fetch("amazon-2023", into, folder)
+    assert "is complete" in capsys.readouterr().out
+
+
+def test_category_is_in_names_and_addresses(fetcher, into, monkeypatch):
+    def bring(entry, folder):
+        (folder / entry["archive"]).write_text(entry["address"])
+
+    monkeypatch.setattr(fetcher, "_download_archive", bring)
+    monkeypatch.setenv("AMAZON_CATEGORY", "Gift_Cards")
+    brought = contents(fetcher.fetch("amazon-2023", into))
+    assert sorted(brought) == ["Gift_Cards.jsonl.gz", "meta_Gift_Cards.jsonl.gz"]
+    for name, address in brought.items():
+        assert address.startswith("https://") and address.endswith("/" + name)
+
+    # A second category lies beside the first.
+    monkeypatch.setenv("AMAZON_CATEGORY", "Books")
+    assert len(contents(fetcher.fetch("amazon-2023", into))) == 4
+
+    monkeypatch.setenv("AMAZON_CATEGORY", "../Books")
+    assert "AMAZON_CATEGORY" in refusal(fetcher.fetch, "amazon-2023", into)
+
+
+def test_loose_files_that_cannot_be_had_say_what_else_to_do(fetcher, tmp_path, into, monkeypatch):
+    line = refusal(fetcher.fetch, "amazon-2023", into)
+    assert "there is no network here" in line and "AMAZON_CATEGORY" in line
+    assert "DATASET=amazon-2023 ARCHIVE=" in line and "meta_All_Beauty.jsonl.gz" in line
+
+    # A folder of archives that lacks one of them is no error: it is looked for elsewhere.
+    half = laid(tmp_path / "half", {"grocery_5core_items.parquet": ""})
+    monkeypatch.setenv("FORYOU_ARCHIVES", str(half))
+    line = refusal(fetcher.fetch, "amazon-grocery", into)
+    assert "no public address" in line and "DATASET=amazon-grocery ARCHIVE=" in line
+    assert "grocery_5core_interactions.parquet" in line and "FORYOU_ARCHIVES" in line
+
+    line = refusal(fetcher.fetch, "amazon-grocery", into, half)
+    assert "grocery_5core_interactions.parquet" in line and str(half) in line
+    line = refusal(fetcher.fetch, "amazon-grocery", into, half / "grocery_5core_items.parquet")
+    assert "is not a folder" in line
+    assert list(into.iterdir()) == []
 
 
 def test_unknown_data_set_is_refused_with_the_known_ones(fetcher, into):

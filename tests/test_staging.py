@@ -1,8 +1,15 @@
 """The published formats: a few lines of each as in the files, and what becomes of them."""
 
+import ast
+import gzip
 import json
 
+import duckdb
+import jinja2
 import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
 
 INPUTS = ("--selector", "inputs", "--exclude-resource-types", "unit_test")
 
@@ -361,3 +368,369 @@ def test_lastfm_1k(warehouse, tmp_path):
         ("user_000002", "age", "24"),
         ("user_000002", "gender", "F"),
     ]
+
+
+# ---------- Amazon ----------
+
+EVENTS = (
+    "select user_id, item_id, value, cast(occurred_at as varchar), attributes, source_row"
+    " from inputs.interactions inner join inputs.users using (user_key)"
+    " inner join inputs.items using (item_key) order by source_row"
+)
+ITEMS = "select item_id, title, extra from inputs.items order by item_id"
+ATTRIBUTES = (
+    "select item_id, kind, attribute from inputs.item_attributes"
+    " inner join inputs.items using (item_key) order by all"
+)
+RELATIONS = (
+    "select i.item_id, r.item_id, kind from inputs.item_relations inner join inputs.items as i"
+    " using (item_key) inner join inputs.items as r on related_item_key = r.item_key order by all"
+)
+REFUSED = (
+    "select reason, user_id, surplus, source_file, source_row"
+    " from inputs.rejected_interactions order by source_row"
+)
+
+
+def lay(folder, files: dict) -> None:
+    """Write files, lists as one object a line; what ends in .gz is packed."""
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        if isinstance(content, list):
+            lines = [line if isinstance(line, str) else json.dumps(line) for line in content]
+            content = "".join(f"{line}\n" for line in lines)
+        packed = gzip.compress(content.encode()) if name.endswith(".gz") else content.encode()
+        (folder / name).write_bytes(packed)
+
+
+@pytest.fixture
+def stage(warehouse, tmp_path):
+    """Builds the inputs from the files of a data set, however many rows are refused."""
+
+    def build(dataset: str, files: dict, **variables):
+        lay(tmp_path / "data" / dataset, files)
+        variables |= {"data_dir": str(tmp_path / "data"), "rejected_share_limit": 1}
+        result = warehouse.dbt("build", *INPUTS, dataset=dataset, **variables)
+        assert result.returncode == 0, result.stdout
+        return result.stdout
+
+    return build
+
+
+def test_amazon_2023(stage, warehouse):
+    review = {
+        "rating": 5.0,
+        "title": "Such a lovely scent",
+        "text": "It is \"light\", and doesn't linger.\nI'd buy it again \u2014 twice.",
+        "images": [],
+        "asin": "B00YQ6X8EO",
+        "parent_asin": "B00YQ6X8EO",
+        "user_id": "AGKHLEW2SOWHNMFQIJGBECAF7INQ",
+        "timestamp": 1588687728923,
+        "helpful_vote": 2,
+        "verified_purchase": True,
+    }
+    sparse = {"rating": 3.0, "parent_asin": "B081TJ8YS3", "user_id": "AE74", "timestamp": 1}
+    wrong = {**review, "user_id": "AE75", "rating": "great"}
+    broken = json.dumps(review)[:60]
+    product = {
+        "main_category": "All Beauty",
+        "title": "Howard Products LC0008 Leather Conditioner, 8-Ounce",
+        "average_rating": 4.8,
+        "rating_number": 10,
+        "features": ["Cleans", "Conditions"],
+        "description": ["For leather, old or new.", ""],
+        "price": 19.99,
+        "images": [
+            {"thumb": "t.jpg", "large": "l.jpg", "variant": "MAIN", "hi_res": None},
+            {"thumb": "u.jpg", "large": "m.jpg", "variant": "PT01", "hi_res": "h.jpg"},
+        ],
+        "videos": [],
+        "store": "Howard Products",
+        "categories": ["Beauty", "Care", "Beauty"],
+        "details": {"Package Dimensions": "7.1 x 5.5", "UPC": "617390882781"},
+        "parent_asin": "B00YQ6X8EO",
+        "bought_together": ["B081TJ8YS3", "B000000000"],
+    }
+    bare = {
+        "main_category": "Premium Beauty",
+        "title": "Yes to Tomatoes",
+        "features": [],
+        "description": [],
+        "price": "\u2014",
+        "images": [],
+        "store": None,
+        "categories": [],
+        "parent_asin": "B081TJ8YS3",
+        "bought_together": None,
+    }
+    odd = {"parent_asin": "B08BZ63GMJ", "title": "", "price": "from 14.99", "images": "none"}
+    out = stage(
+        "amazon-2023",
+        {
+            "All_Beauty.jsonl.gz": [review, broken, "", sparse, "[1]", wrong, {"user_id": "AE76"}],
+            # Where a file lies there both ways, the plain one is read.
+            "meta_All_Beauty.jsonl": [product, '{"title": ', bare, odd],
+            "meta_All_Beauty.jsonl.gz": [{"parent_asin": "B0", "title": "not read"}],
+        },
+    )
+    details = {"asin": "B00YQ6X8EO", "helpful_vote": 2, "verified_purchase": True}
+    first, second = warehouse.rows(EVENTS)
+    assert json.loads(first[4]) == details
+    assert first[:4] + first[5:] == (
+        *("AGKHLEW2SOWHNMFQIJGBECAF7INQ", "B00YQ6X8EO", 5.0, "2020-05-05 14:08:48.923", 1),
+    )
+    assert second == ("AE74", "B081TJ8YS3", 3.0, "1970-01-01 00:00:00.001", None, 4)
+    file = "All_Beauty.jsonl.gz"
+    assert warehouse.rows(REFUSED) == [
+        ("line has too many fields", None, broken, file, 2),
+        ("line has too many fields", None, "[1]", file, 5),
+        ("value is not a number", "AE75", None, file, 6),
+        ("item_id is missing", "AE76", None, file, 7),
+    ]
+    assert warehouse.rows(ITEMS) == [
+        ("B00YQ6X8EO", product["title"], '{"price":19.99,"image":"l.jpg"}'),
+        ("B081TJ8YS3", "Yes to Tomatoes", None),
+        ("B08BZ63GMJ", "B08BZ63GMJ", None),
+    ]
+    assert warehouse.rows(ATTRIBUTES) == [
+        ("B00YQ6X8EO", "brand", "Howard Products"),
+        ("B00YQ6X8EO", "category", "Beauty"),
+        ("B00YQ6X8EO", "category", "Care"),
+        ("B00YQ6X8EO", "text", "Cleans Conditions For leather, old or new."),
+        ("B081TJ8YS3", "category", "Premium Beauty"),
+    ]
+    assert warehouse.rows(RELATIONS) == [("B00YQ6X8EO", "B081TJ8YS3", "bought_together")]
+    # The line that could not be read is counted.
+    assert "WARN 1 not_null_stg_amazon_2023__items_item_id" in out
+
+
+def test_amazon_2018_in_json_and_2014_in_python(stage, warehouse):
+    of_2018 = {
+        "overall": 5.0,
+        "vote": "1,234",
+        "verified": True,
+        "reviewTime": "01 1, 2018",
+        "reviewerID": "AUI6WTTT0QZYS",
+        "asin": "5120053084",
+        "style": {"Size:": "Large"},
+        "reviewerName": "Abbey",
+        "reviewText": "I now have 4 of the 5 available colors",
+        "summary": "Comfy, flattering",
+        "unixReviewTime": 1514764800,
+    }
+    of_2014 = {
+        "reviewerID": "A2SUAM1J3GNN3B",
+        "asin": "0000013714",
+        "reviewerName": "J. McDonald",
+        "helpful": [2, 3],
+        "reviewText": "I bought this for my husband, who doesn't play.",
+        "overall": 4.0,
+        "summary": "Heavenly",
+        "unixReviewTime": 1252800000,
+        "reviewTime": "09 13, 2009",
+    }
+    product_of_2018 = {
+        "category": ["All Beauty", "Hair"],
+        "description": ["Loud 'N Clear", ""],
+        "title": "Loud &amp; Clear",
+        "also_buy": ["0000013714"],
+        "image": ["one.jpg", "two.jpg"],
+        "brand": "idea village",
+        "feature": ["Small"],
+        "rank": "2,938,573 in Beauty",
+        "also_view": ["0000013714", "0000013714"],
+        "main_cat": "All Beauty",
+        "price": "$1,299.00",
+        "asin": "5120053084",
+    }
+    product_of_2014 = {
+        "asin": "0000013714",
+        "title": 'A 12" record, it\'s \\ "new"',
+        "description": "Hymns, True or None: it's\tgood \u2014 \u00e9t\u00e9",
+        "price": 3.17,
+        "imUrl": "http://a/51fAmVkTbyL._SY300_.jpg",
+        "related": {
+            "also_bought": ["5120053084"],
+            "also_viewed": ["5120053084"],
+            "bought_together": ["5120053084"],
+            "buy_after_viewing": ["5120053084"],
+        },
+        "salesRank": {"Toys & Games": 211836},
+        "brand": "Coxlures",
+        "categories": [["Sports", "Dance"], ["Sports", "Music"]],
+        "is_new": True,
+        "note": None,
+    }
+    broken = "{'asin': '1', 'title': 'cut off"
+    out = stage(
+        "amazon-2018",
+        {
+            "Gift_Cards_5.json.gz": [of_2018, of_2014, ascii({**of_2014, "asin": "1"}), broken],
+            "meta_Gift_Cards.json.gz": [product_of_2018, ascii(product_of_2014), broken, "no"],
+        },
+        amazon_category="Gift_Cards",
+    )
+    votes = {"helpful_vote": 2, "total_vote": 3}
+    assert [(*row[:4], json.loads(row[4]), row[5]) for row in warehouse.rows(EVENTS)] == [
+        (
+            *("AUI6WTTT0QZYS", "5120053084", 5.0, "2018-01-01 00:00:00"),
+            {"helpful_vote": 1234, "verified_purchase": True},
+            1,
+        ),
+        ("A2SUAM1J3GNN3B", "0000013714", 4.0, "2009-09-13 00:00:00", votes, 2),
+        ("A2SUAM1J3GNN3B", "1", 4.0, "2009-09-13 00:00:00", votes, 3),
+    ]
+    assert warehouse.rows(REFUSED) == [
+        ("line has too many fields", None, broken, "Gift_Cards_5.json.gz", 4)
+    ]
+    assert warehouse.rows(ITEMS) == [
+        (
+            *("0000013714", product_of_2014["title"]),
+            '{"price":3.17,"image":"http://a/51fAmVkTbyL._SY300_.jpg"}',
+        ),
+        ("1", "1", None),
+        ("5120053084", "Loud &amp; Clear", '{"price":1299.0,"image":"one.jpg"}'),
+    ]
+    assert warehouse.rows(ATTRIBUTES) == [
+        ("0000013714", "brand", "Coxlures"),
+        ("0000013714", "category", "Dance"),
+        ("0000013714", "category", "Music"),
+        ("0000013714", "category", "Sports"),
+        ("0000013714", "text", product_of_2014["description"]),
+        ("5120053084", "brand", "idea village"),
+        ("5120053084", "category", "All Beauty"),
+        ("5120053084", "category", "Hair"),
+        ("5120053084", "text", "Small Loud 'N Clear"),
+    ]
+    assert warehouse.rows(RELATIONS) == [
+        ("0000013714", "5120053084", "also_bought"),
+        ("0000013714", "5120053084", "also_viewed"),
+        ("0000013714", "5120053084", "bought_together"),
+        ("0000013714", "5120053084", "buy_after_viewing"),
+        ("5120053084", "0000013714", "also_bought"),
+        ("5120053084", "0000013714", "also_viewed"),
+    ]
+    assert "WARN 2 not_null_stg_amazon_2018__items_item_id" in out
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file", "header", "line"),
+    [
+        (
+            *("amazon-2023-ratings", "All_Beauty.csv.gz"),
+            *("user_id,parent_asin,rating,timestamp\n", "{user},{item},{rating},{seconds}000"),
+        ),
+        ("amazon-2018-ratings", "All_Beauty.csv", "", "{item},{user},{rating},{seconds}"),
+        ("amazon-2014-ratings", "ratings_All_Beauty.csv", "", "{user},{item},{rating},{seconds}"),
+    ],
+)
+def test_amazon_ratings(dataset, file, header, line, stage, warehouse):
+    a, b, c = (
+        line.format(user=user, item=item, rating=rating, seconds=seconds)
+        for user, item, rating, seconds in [
+            ("A39HTATAQ9V7YF", "0205616461", "5.0", 1369699200),
+            ("A3JM6GV9MNOF9X", "0558925278", "3.0", 1355443200),
+            ("A1Z513UWSAAO0F", "0558925278", "?", 1404691200),
+        ]
+    )
+    stage(dataset, {file: f"{header}{a}\n{b}\n{c}\n{a},more\n"})
+    assert warehouse.rows(EVENTS) == [
+        ("A39HTATAQ9V7YF", "0205616461", 5.0, "2013-05-28 00:00:00", None, 1),
+        ("A3JM6GV9MNOF9X", "0558925278", 3.0, "2012-12-14 00:00:00", None, 2),
+    ]
+    assert warehouse.rows(REFUSED) == [
+        ("value is not a number", "A1Z513UWSAAO0F", None, file, 3),
+        ("line has too many fields", "A39HTATAQ9V7YF", "more", file, 4),
+    ]
+
+
+def test_amazon_grocery(warehouse, tmp_path):
+    folder = tmp_path / "data" / "amazon-grocery"
+    folder.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        connection.sql(
+            "select * from (values (2177, 3, 965779200), (4161, 1, 1068249600), (4161, 3, 0))"
+            " as t (user_id, item_id, timestamp)"
+        ).write_parquet(str(folder / "grocery_5core_interactions.parquet"))
+        connection.sql(
+            "select * from (values (1, 0, [3, 4], [3]), (3, 21, [1], []), (4, null, null, null))"
+            " as t (item_id, i_category, r_complement, r_substitute)"
+        ).write_parquet(str(folder / "grocery_5core_items.parquet"))
+    warehouse.build(*INPUTS, dataset="amazon-grocery", data_dir=str(tmp_path / "data"))
+    assert warehouse.rows(EVENTS) == [
+        ("2177", "3", None, "2000-08-09 00:00:00", None, 1),
+        ("4161", "1", None, "2003-11-08 00:00:00", None, 2),
+        ("4161", "3", None, "1970-01-01 00:00:00", None, 3),
+    ]
+    # Any purchase is a like.
+    assert warehouse.rows(
+        "select distinct event_type, weight, is_positive from inputs.interactions"
+    ) == [("purchase", 1.0, True)]
+    assert warehouse.rows(ITEMS) == [("1", "1", None), ("3", "3", None), ("4", "4", None)]
+    assert warehouse.rows(ATTRIBUTES) == [
+        ("1", "category", "category 0"),
+        ("3", "category", "category 21"),
+    ]
+    assert warehouse.rows(RELATIONS) == [
+        ("1", "3", "complement"),
+        ("1", "3", "substitute"),
+        ("1", "4", "complement"),
+        ("3", "1", "complement"),
+    ]
+
+
+def test_amazon_category_cannot_lead_out_of_the_folder(warehouse):
+    result = warehouse.dbt("build", *INPUTS, dataset="amazon-2023", amazon_category="../Books")
+    assert result.returncode != 0
+    assert "amazon_category: must be letters, digits and underscores" in result.stdout
+
+
+MACRO = ROOT / "dbt_project" / "macros" / "python_literal_to_json.sql"
+TO_JSON = jinja2.Template(MACRO.read_text(encoding="utf-8")).module.default__python_literal_to_json
+TEXTS = st.text(
+    st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]) | st.just("\U0001f600")
+)
+LITERALS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+)
+
+
+def read_as_json(literal: str):
+    """What the macro makes of a Python literal; None where that is no JSON."""
+    with duckdb.connect() as connection:
+        [(text,)] = connection.execute(
+            f"select try_cast({TO_JSON('literal')} as json) from (select ? as literal)", [literal]
+        ).fetchall()
+    return None if text is None else json.loads(text)
+
+
+@given(st.dictionaries(TEXTS, LITERALS))
+def test_python_literals_become_the_same_json(value):
+    assert read_as_json(repr(value)) == value
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        r"""{'a': 'it\'s "so"', "b": "it's", 'c': "it's \"so\"", 'd': '\\\'', 'e': '\\'}""",
+        r"""{'a': '\x41\\x41', 'b': '\\', 'c': ['\\\\', '\u2014\n\t'], 'd': "'True'"}""",
+        "{'a': [True, False, None], 'None': 'True', 'b': -1.5e-07, 'c': {}, 'd': []}",
+    ],
+)
+def test_quotes_and_escapes_of_python_literals(literal):
+    assert read_as_json(literal) == ast.literal_eval(literal)
+
+
+@pytest.mark.parametrize("text", ["{'a': 'cut", "{'a': \"cut}", "{'a': b'x'}", "{'a': f(1)}", "{'"])
+def test_what_is_no_python_literal_is_no_json(text):
+    assert read_as_json(text) is None
+
+
+def test_character_without_a_json_escape_is_replaced():
+    assert read_as_json(ascii({"a": "\U0001f600!"})) == {"a": "\ufffd!"}

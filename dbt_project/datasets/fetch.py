@@ -2,6 +2,7 @@
 
 The archive comes from ``--archive``, else from the folder that the environment variable
 ``FORYOU_ARCHIVES`` names, else from its publisher. Only the files that staging reads are unpacked.
+Where a data set is no archive but loose files (method ``files``), ``--archive`` is their folder.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import yaml
 
 REGISTRY = Path(__file__).with_name("datasets.yml")
 ARCHIVES_VARIABLE = "FORYOU_ARCHIVES"
+CATEGORY_VARIABLE = "AMAZON_CATEGORY"
+DEFAULT_CATEGORY = "All_Beauty"
 # What reading an archive raises that is none, is cut short or needs a password. What a damaged
 # gzip file raises is an OSError.
 DAMAGED = (
@@ -94,9 +97,9 @@ def fetch(
     registry = read_registry() if registry is None else registry
     if name not in registry:
         raise SystemExit(f"There is no data set {name!r}; known are {', '.join(registry)}.")
-    entry = registry[name]
+    entry = _of_category(registry[name])
     folder = into / name
-    if all((folder / file).is_file() for file in entry["files"]):
+    if all(_find(folder, file) for file in entry["files"]):
         print(f"{folder} is complete; remove it to fetch it again.")
         return folder
 
@@ -124,8 +127,56 @@ def fetch(
     return folder
 
 
+def _of_category(entry: dict) -> dict:
+    """The entry with the chosen category in the names of its files, where they have one."""
+    if "{category}" not in "".join(entry["files"]):
+        return entry
+    category = os.environ.get(CATEGORY_VARIABLE) or DEFAULT_CATEGORY
+    if not (category.isascii() and category.replace("_", "a").isalnum()):
+        raise SystemExit(
+            f"{CATEGORY_VARIABLE} must be letters, digits and underscores, is {category!r}."
+        )
+    filled = {
+        key: {
+            file.replace("{category}", category): value and value.replace("{category}", category)
+            for file, value in entry[key].items()
+        }
+        for key in ("files", "downloads")
+    }
+    return entry | filled
+
+
+def _find(folder: Path, file: str) -> Path | None:
+    """A file of a folder, or the same without the packing of its own that ``.gz`` tells of."""
+    candidates = [folder / file, folder / file.removesuffix(".gz")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _local_files(entry: dict, folder: Path | None) -> Path | None:
+    """The folder on this machine that holds the loose files, if there is one."""
+    if folder is not None:
+        if not folder.is_dir():
+            raise SystemExit(
+                f"{folder} is not a folder; ARCHIVE names the one with {_names(entry)}."
+            )
+        return folder
+    archives = os.environ.get(ARCHIVES_VARIABLE)
+    if not archives:
+        return None
+    if not Path(archives).is_dir():
+        raise SystemExit(f"{archives} is not a folder; {ARCHIVES_VARIABLE} names it.")
+    return Path(archives) if all(_find(Path(archives), file) for file in entry["files"]) else None
+
+
+def _names(entry: dict) -> str:
+    """The loose files of a data set, as a message lists them."""
+    return " and ".join(entry["files"])
+
+
 def _local_archive(entry: dict, archive: Path | None) -> Path | None:
     """The archive on this machine, if there is one."""
+    if entry["method"] == "files":
+        return _local_files(entry, archive)
     if archive is not None:
         if not archive.is_file():
             raise SystemExit(f"{archive} is not a file; ARCHIVE names the archive to unpack.")
@@ -141,6 +192,8 @@ def _local_archive(entry: dict, archive: Path | None) -> Path | None:
 
 def _download(name: str, entry: dict, folder: Path) -> Path:
     """Download the archive into a folder."""
+    if entry["method"] == "files":
+        return _download_files(name, entry, folder)
     print(f"Fetching {entry['title']}: {entry['archive']}, about {entry['size']}.", flush=True)
     download = _download_wheel if entry["method"] == "wheel" else _download_archive
     problem = download(entry, folder)
@@ -192,6 +245,26 @@ def _download_archive(entry: dict, folder: Path) -> str | None:
     return None
 
 
+def _download_files(name: str, entry: dict, folder: Path) -> Path:
+    """Download loose files to where they are unpacked to, each from its own address."""
+    by_hand = (
+        f"run `make data DATASET={name} ARCHIVE=<folder with {_names(entry)}>`, or name that "
+        f"folder in {ARCHIVES_VARIABLE}."
+    )
+    if not entry["downloads"]:
+        raise SystemExit(f"{name} has no public address of its own; {by_hand}")
+    print(f"Fetching {entry['title']}: {_names(entry)}, about {entry['size']}.", flush=True)
+    for file, address in entry["downloads"].items():
+        download = {"address": address, "archive": file, "checksum": entry["checksum"]}
+        problem = _download_archive(download, folder / name)
+        if problem:
+            raise SystemExit(
+                f"{file} could not be downloaded ({problem}); is there such a category? "
+                f"{CATEGORY_VARIABLE} names it. Or get it another way, then {by_hand}"
+            )
+    return folder / name
+
+
 def _check(path: Path, expected: str | None, is_local: bool) -> None:
     """Compare a file with its published checksum: a local one may differ, a download may not."""
     if expected is None:
@@ -210,7 +283,11 @@ def _unpack(archive: Path, entry: dict, folder: Path) -> dict[str, str | None]:
 
     Returns those that were unpacked: all `files`, and of `optional_files` what is there.
     """
-    unpack = _unpack_tar if entry["method"] == "tar" else _unpack_zip
+    if entry["method"] == "files":
+        found = {file: _find(archive, file) for file in entry["files"]}
+        names = {file: path.name if path else file for file, path in found.items()}
+        entry = entry | {"files": {names[file]: digest for file, digest in entry["files"].items()}}
+    unpack = {"tar": _unpack_tar, "files": _copy_files}.get(entry["method"], _unpack_zip)
     wanted = entry["files"] | entry.get("optional_files", {})
     try:
         unpacked = unpack(archive, wanted, folder)
@@ -252,6 +329,16 @@ def _choose(members: Iterable[str], files: Iterable[str]) -> dict[str, str]:
     return {file: nearest[file] for file in files if file in nearest}
 
 
+def _copy_files(source: Path, files: Iterable[str], folder: Path) -> set[str]:
+    """Loose files stay packed as they are: staging reads them either way."""
+    found = {file for file in files if (source / file).is_file()}
+    # What was downloaded already lies where it should.
+    if source != folder:
+        for file in found:
+            shutil.copyfile(source / file, folder / file)
+    return found
+
+
 def _move(unpacked: Path, folder: Path) -> None:
     """Put the unpacked files in their place, so that no file there is ever half written."""
     if not folder.exists():
@@ -276,7 +363,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description="Fetch a data set.")
     parser.add_argument("dataset", help=f"one of {', '.join(read_registry())}")
-    parser.add_argument("--archive", type=Path, help="a local archive, instead of a download")
+    parser.add_argument("--archive", type=Path, help="a local archive, or a folder of loose files")
     parser.add_argument("--into", type=Path, default=Path("data"), help="default: data")
     options = parser.parse_args(arguments)
     try:

@@ -40,8 +40,8 @@
         'rrf_k': [0, none, true, false],
     } -%}
     {%- set spelt_out = [
-        'data_dir', 'datasets', 'value_ranges', 'as_of', 'not_before', 'event_weights',
-        'positive_thresholds', 'event_aggregations', 'weight_transforms', 'custom',
+        'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
+        'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms', 'custom',
         'tune_cutoff', 'holdout_cutoff', 'segment_attributes', 'metric_segments', 'metric_ks',
         'blend_weights', 'blend_weights_by_split',
     ] -%}
@@ -252,6 +252,12 @@
     {#- The folder goes into file names within SQL. -#}
     {%- if var('data_dir') is not string or "'" in var('data_dir') -%}
         {%- do problems.append("data_dir: must be a path without a single quote, is " ~ var('data_dir')) -%}
+    {%- endif -%}
+
+    {%- if not modules.re.match('[A-Za-z0-9_]+$', var('amazon_category') | string) -%}
+        {%- do problems.append(
+            'amazon_category: must be letters, digits and underscores, is ' ~ var('amazon_category')
+        ) -%}
     {%- endif -%}
 
     {%- for name in ['segment_attributes', 'metric_segments']

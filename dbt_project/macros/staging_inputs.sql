@@ -9,5 +9,10 @@
         'lastfm_2k': ['interactions', 'items', 'item_attributes', 'users', 'user_relations'],
         'lastfm_360k': ['interactions', 'items', 'users', 'user_attributes'],
         'lastfm_1k': ['interactions', 'items', 'users', 'user_attributes'],
+        'amazon_2023': ['interactions', 'items', 'item_attributes', 'item_relations'],
+        'amazon_2023_ratings': ['interactions'],
+        'amazon_2018': ['interactions', 'items', 'item_attributes', 'item_relations'],
+        'amazon_ratings': ['interactions'],
+        'amazon_grocery': ['interactions', 'items', 'item_attributes', 'item_relations'],
     }) -%}
 {%- endmacro %}

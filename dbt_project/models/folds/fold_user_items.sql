@@ -24,7 +24,8 @@ by_event_type as (
         {% set aggregations = var('event_aggregations') -%}
         case {{ case_of('event_type', quoted_values(aggregations), "'last'") }}
             when 'count' then count(*)
-            when 'sum' then {{ exact_sum('value', 9, 38) }}
+            -- An event without a value counts as one.
+            when 'sum' then {{ exact_sum('coalesce(value, 1.0)', 9, 38) }}
             when 'max' then max(value)
             else arg_max(value, (occurred_at, source_file, source_row))
         end as value,

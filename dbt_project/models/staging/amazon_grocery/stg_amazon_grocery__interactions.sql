@@ -1,0 +1,42 @@
+{{ config(enabled=is_staged_by('amazon_grocery')) }}
+
+with source as (
+
+    select
+        *,
+        file_row_number + 1 as source_row
+    from {{ source('amazon_grocery', 'interactions') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        cast(user_id as varchar) as user_id,
+        cast(item_id as varchar) as item_id,
+        cast(null as varchar) as event_id,
+
+        ---------- text
+        'purchase' as event_type,
+        cast(null as varchar) as split,
+        cast(null as varchar) as value_text,
+        cast(timestamp as varchar) as occurred_at_text,
+        cast(null as varchar) as surplus_text,
+        cast(null as json) as attributes,
+
+        ---------- numerics
+        cast(null as double) as value,
+
+        ---------- timestamps
+        {{ epoch_to_timestamp('timestamp') }} as occurred_at,
+
+        ---------- where it stands
+        'grocery_5core_interactions.parquet' as source_file,
+        source_row
+
+    from source
+
+)
+
+select * from renamed
