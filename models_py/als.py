@@ -20,8 +20,8 @@ class ALSParameters:
 
     factors: int = 64
     """Length of a user's and of an item's vector."""
-    regularization: float = 0.05
-    """L2 penalty on the vectors, for each unit of confidence in a row; see :class:`ALS`."""
+    regularization: float = 0.3
+    """L2 penalty on the vectors, for each unit of alpha × weight in a row; see :class:`ALS`."""
     iterations: int = 20
     """Sweeps over users and items."""
     alpha: float = 7.0
@@ -56,10 +56,10 @@ class ALS:
     Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets (ICDM 2008). The
     fit is the library ``implicit``'s, which takes what is in the matrix for the whole confidence.
 
-    Its penalty is the same for every matrix, so that one value would be lost in a large matrix
-    and smother a small one. Here, as in Rendle et al., Revisiting the Performance of iALS on
-    Item Recommendation Benchmarks (RecSys 2022), the penalty grows with the confidence in a row;
-    implicit knows no penalty for each row, so all rows get that of the mean row.
+    Its penalty is the same for every matrix, so that one value would be lost in a matrix with
+    many likes and smother one with few. Here, as in Zhou et al., Large-scale Parallel
+    Collaborative Filtering for the Netflix Prize (AAIM 2008), the penalty grows with what is
+    observed in a row; implicit knows no penalty for each row, so all rows get that of the mean row.
 
     Examples
     --------
@@ -92,11 +92,8 @@ class ALS:
         from implicit.cpu.als import AlternatingLeastSquares
 
         parameters = self.parameters
-        n_users, n_items = likes.shape
-        # Every cell has a confidence of 1, and alpha × weight more where there is a like. Each
-        # cell is in the row of a user and in that of an item.
-        confidence = n_users * n_items + parameters.alpha * float(likes.sum())
-        mean_confidence = 2 * confidence / (n_users + n_items)
+        # Each like is in the row of a user and in that of an item.
+        mean_confidence = 2 * parameters.alpha * float(likes.sum()) / sum(likes.shape)
         confidences = likes.astype(np.float32)
         confidences.data = 1.0 + parameters.alpha * confidences.data
         # implicit calls BLAS from inside its own threads; BLAS threads on top of them can hang.

@@ -20,8 +20,7 @@ def test_vectors_solve_the_normal_equations():
     parameters = ALSParameters(factors=4, regularization=0.1, iterations=400, alpha=5.0)
     model = ALS(parameters).fit(csr_matrix(weights))
     users, items = model.user_factors_.astype(float), model.item_factors_.astype(float)
-    confidence = weights.size + parameters.alpha * weights.sum()
-    penalty = parameters.regularization * 2 * confidence / sum(weights.shape)
+    penalty = parameters.regularization * 2 * parameters.alpha * weights.sum() / sum(weights.shape)
     for item in range(weights.shape[1]):
         confidences = 1.0 + parameters.alpha * weights[:, item]
         left = (users.T * confidences) @ users + penalty * np.eye(parameters.factors)
