@@ -10,7 +10,7 @@
     {%- set is_zstd = file.lower().endswith('.zst') and 'compression' not in options -%}
     {%- set is_plain = not (is_gzip or is_zstd or 'compression' in options or 'encoding' in options) -%}
     {#- Files are looked at in memory, so larger ones are left to DuckDB's own messages. -#}
-    {%- set at_most_bytes = 512 * 1024 * 1024 -%}
+    {%- set at_most_bytes = 256 * 1024 * 1024 -%}
     {%- set size = run_query(
         'select sum(size) from read_blob(' ~ quoted(file) ~ ')'
     ).columns[0].values()[0] -%}
@@ -29,6 +29,14 @@
                     and regexp_matches(hex(content[:1000]), '^(..)*00') as is_binary
                     {%- else -%}
                     false as is_binary
+                    {%- endif %},
+                    {% if is_plain and format == 'csv' -%}
+                    -- Where nothing is quoted, no line break is part of a field.
+                    not contains(try(decode(content)), '"')
+                    and contains(try(decode(content)), e'\r\n')
+                    and regexp_matches(try(decode(content)), '[^\r]\n') as has_mixed_line_ends
+                    {%- else -%}
+                    false as has_mixed_line_ends
                     {%- endif %}
                 from read_blob({{ quoted(file) }})
             )
@@ -64,6 +72,8 @@
                             then 'is HTML or XML; was an error page downloaded in its place?'
                         when is_binary
                             then 'is not text, as its name says; give it the ending of what it is'
+                        when has_mixed_line_ends
+                            then 'ends some lines with CR LF and others with LF; save it with one of them'
                         {%- endif %}
                     end as problem
                 from files
