@@ -50,6 +50,13 @@
             ) -%}
                 {%- do problems.append(name ~ ': ' ~ input.relation ~ ' is not the name of a table') -%}
             {%- endif -%}
+            {%- for option in ['ignore_errors', 'parallel', 'store_rejects', 'strict_mode']
+                if option in (input.options or {}) -%}
+                {%- do problems.append(
+                    name ~ ': the option ' ~ option ~ ' can lose lines without a word; leave it out '
+                    ~ 'and mend the lines that the error names'
+                ) -%}
+            {%- endfor -%}
             {%- set columns = input.columns or {} -%}
             {%- set given = columns | list + (input.constants or {}) | list
                 + (long if input.kinds else []) -%}

@@ -22,7 +22,7 @@ renamed as (
     {% for kind, column in input.kinds.items() -%}
     select
         {% for key in columns -%}
-        {{ custom_value(adapter.quote(columns[key]), input_columns(entity)[key]) }} as {{ key }},
+        {{ custom_value(entity, columns[key], input_columns(entity)[key]) }} as {{ key }},
         {% endfor -%}
         {{ quoted(kind) }} as kind,
         trim(attribute) as attribute
@@ -48,13 +48,14 @@ renamed as (
         {%- elif name in ('extra', 'attributes') -%}
         {{ custom_json(entity, input[name] or []) }}
         {%- elif name == 'value_text' -%}
-        {{ 'cast(' ~ adapter.quote(columns.value) ~ ' as varchar)' if columns.value
-            else 'cast(null as varchar)' }}
+        {{ custom_text(entity, columns.value) if columns.value else 'cast(null as varchar)' }}
         {%- elif name == 'occurred_at_text' -%}
-        {{ 'cast(' ~ adapter.quote(columns.occurred_at) ~ ' as varchar)' if columns.occurred_at
+        {{ custom_text(entity, columns.occurred_at) if columns.occurred_at
             else 'cast(null as varchar)' }}
+        {%- elif name == 'surplus_text' -%}
+        {{ custom_surplus(entity) }}
         {%- elif name in columns -%}
-        {{ custom_value(adapter.quote(columns[name]), type) }}
+        {{ custom_value(entity, columns[name], type) }}
         {%- elif name in constants -%}
         cast({{ quoted(constants[name]) }} as {{ type }})
         {%- else -%}

@@ -1,12 +1,19 @@
 {#- A column of the owner's as a list of texts: a list as it is, text by the input's delimiter. -#}
 {% macro custom_list(entity, column) -%}
     {%- set delimiter = custom_entry(entity).delimiter -%}
-    {%- set name = adapter.quote(column) -%}
-    {%- if custom_columns(entity).get(column, '').endswith('[]') -%}
-        cast({{ name }} as varchar[])
-    {%- elif delimiter -%}
-        string_split(cast({{ name }} as varchar), {{ quoted(delimiter) }})
+    {%- set type = custom_columns(entity).get(column, '') -%}
+    {%- set text = custom_text(entity, column) -%}
+    {%- set split = 'string_split(' ~ text ~ ', ' ~ quoted(delimiter) ~ ')' if delimiter
+        else '[' ~ text ~ ']' -%}
+    {%- if type.endswith('[]') -%}
+        cast({{ adapter.quote(column) }} as varchar[])
+    {%- elif type == 'JSON' -%}
+        case
+            when json_type({{ adapter.quote(column) }}) = 'ARRAY'
+                then cast({{ adapter.quote(column) }} as varchar[])
+            else {{ split }}
+        end
     {%- else -%}
-        [cast({{ name }} as varchar)]
+        {{ split }}
     {%- endif -%}
 {%- endmacro %}

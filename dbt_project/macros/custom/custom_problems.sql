@@ -10,8 +10,16 @@
                 'custom.' ~ entity ~ ': there is no file ' ~ input.file ~ '; paths start at '
                 ~ 'the folder that dbt is started from'
             ) -%}
-        {%- else -%}
+        {%- endif -%}
+        {%- set file_problems = custom_file_problems(entity) if input.file and n_files > 0 else [] -%}
+        {%- do problems.extend(file_problems) -%}
+        {%- if n_files > 0 and not file_problems -%}
+            {%- if input.file -%}
+                {#- Should DuckDB fail to read it, this is where. -#}
+                {%- do log('custom.' ~ entity ~ ': reading ' ~ input.file, info=true) -%}
+            {%- endif -%}
             {%- set found = custom_columns(entity) -%}
+            {%- set theirs = found | reject('in', ['filename', 'file_row_number']) | list -%}
             {%- set wanted = (input.columns or {}).values() | list
                 + (input.kinds or {}).values() | list
                 + (input.attributes or []) + (input.extra or []) -%}
@@ -22,9 +30,23 @@
             {%- if missing -%}
                 {%- do problems.append(
                     'custom.' ~ entity ~ ' (' ~ (input.file or input.relation) ~ ') has no column '
-                    ~ missing | join(', ') ~ '; it has ' ~ found | join(', ')
+                    ~ missing | join(', ') ~ '; it has ' ~ theirs | join(', ')
+                    ~ (
+                        '. Is it one column only, because of its separator (options: {delim: …}), '
+                        ~ 'a quote without its partner or a line with too few or too many fields?'
+                        if input.file and custom_file_format(input.file) == 'csv'
+                        and theirs | length == 1 else ''
+                    )
                 ) -%}
-            {%- elif entity == 'interactions' and run_query(
+            {%- endif -%}
+            {%- set nested = custom_nested(entity) if not missing else [] -%}
+            {%- if nested -%}
+                {%- do problems.append(
+                    'custom.' ~ entity ~ ' (' ~ (input.file or input.relation) ~ '): '
+                    ~ nested | join(', ')
+                    ~ ' holds lists or objects where one value a row is needed; unnest it first'
+                ) -%}
+            {%- elif not missing and entity == 'interactions' and run_query(
                 'select 1 from ' ~ custom_relation(entity) ~ ' limit 1'
             ).rows | length == 0 -%}
                 {%- do problems.append(

@@ -17,8 +17,8 @@ judged as (
             when item_id is null or trim(item_id) = '' then 'item_id is missing'
             when {{ is_malformed_id('user_id') }} then 'user_id is malformed'
             when {{ is_malformed_id('item_id') }} then 'item_id is malformed'
-            when event_type is null then 'event type is missing'
-            when value is null and value_text is not null then 'value is not a number'
+            when event_type is null or trim(event_type) = '' then 'event type is missing'
+            when value is null and trim(value_text) <> '' then 'value is not a number'
             when not isfinite(value) then 'value is not finite'
             when value is null and event_type in {{ in_list(var('value_ranges')) }}
                 then 'value is missing'
@@ -28,13 +28,15 @@ judged as (
                 true
             ) then 'value is out of range'
             {% if has_event_times() -%}
-            when occurred_at is null and occurred_at_text is null then 'time is missing'
+            when occurred_at is null and coalesce(trim(occurred_at_text), '') = ''
+                then 'time is missing'
             when occurred_at is null then 'time is not a time'
             when occurred_at < cast('{{ var('not_before') }}' as timestamp)
                 then 'time is too long ago'
             when occurred_at >= {{ as_of() }} then 'time is in the future'
             {%- endif %}
-        end as reason
+        end as reason,
+        case when trim(event_id) <> '' then event_id end as known_event_id
     from staged
 
 ),
@@ -47,12 +49,13 @@ numbered as (
             -- The owner's key of an event names it; without one, all that is known of it does.
             partition by
                 reason,
-                coalesce(event_id, user_id),
-                case when event_id is null then item_id end,
-                case when event_id is null then event_type end,
-                case when event_id is null then value end,
-                case when event_id is null then occurred_at end
-            order by source_file, source_row
+                coalesce(known_event_id, user_id),
+                case when known_event_id is null then item_id end,
+                case when known_event_id is null then event_type end,
+                case when known_event_id is null then value end,
+                case when known_event_id is null then occurred_at end
+            -- Of several events under one key the same one stays, in whatever order they come.
+            order by occurred_at, user_id, item_id, event_type, value, source_file, source_row
         ) as nth_of_the_same
     from judged
 
@@ -75,8 +78,9 @@ final as (
         source_file,
         source_row,
         case
-            when reason is null and nth_of_the_same > 1 then 'duplicate of an earlier row'
-            else reason
+            when reason is not null or nth_of_the_same = 1 then reason
+            when known_event_id is not null then 'event_id is that of another row'
+            else 'duplicate of an earlier row'
         end as reason
     from numbered
 

@@ -1,0 +1,120 @@
+"""What holds for any table of events, on the SQL that dbt compiles."""
+
+import re
+from collections import Counter
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import Warehouse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_corpus import COLUMNS, custom
+
+OURS = {**COLUMNS, "event_id": "id"}
+IDS = ["", " ", "a", "b", " a", "007", "7", "a\nb", "'", "é", "x" * 256, None]
+TIMES = ["2025-01-01", "2025-01-01T00:00:00Z", "1735689600", "1956-01-01", "2090-01-01", "never"]
+
+
+def mostly(common, rare):
+    """Few different values, so that events meet again, and now and then anything at all."""
+    return st.one_of(st.sampled_from(common), st.sampled_from(common), rare)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "customer": mostly(IDS, TEXT),
+            "sku": mostly(IDS, TEXT),
+            "action": mostly(["view", "rating", "", None], TEXT),
+            "amount": mostly(
+                ["1", "1.0", "-3", "nan", "inf", "four", "", None], st.floats().map(str)
+            ),
+            "ts": mostly([*TIMES, None], st.integers(-(2**64), 2**64).map(str)),
+            "id": mostly([None, None, "e1", "e2", ""], TEXT),
+        }
+    ),
+    max_size=40,
+)
+SCHEMA = pa.schema([(name, pa.string()) for name in OURS.values()])
+# What an event is, without where it stands.
+EVENT = "user_id, item_id, event_type, value_text, occurred_at_text, event_id"
+MEANING = "user_id, item_id, event_type, value, occurred_at, event_id"
+ROW = ("customer", "sku", "action", "amount", "ts", "id")
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    """Puts tables of events, a file each, through staging and screening: reason, columns."""
+    folder = tmp_path_factory.mktemp("screening")
+    write(folder / "0.parquet", [])
+    warehouse = Warehouse(folder)
+    result = warehouse.dbt(
+        *("compile", "--select", "stg_custom__interactions", "screened_interactions"),
+        **custom(folder / "*.parquet", OURS),
+    )
+    assert result.returncode == 0, result.stdout
+    compiled = folder / "target" / "compiled" / "foryou" / "models"
+    [staging] = compiled.rglob("stg_custom__interactions.sql")
+    [screened] = compiled.rglob("screened_interactions.sql")
+    # The one table that screening reads is the staged one.
+    [staged] = set(re.findall(r'\S*"stg_custom__interactions"', screened.read_text()))
+
+    def run(columns, *tables):
+        for file in folder.glob("*.parquet"):
+            file.unlink()
+        for nth, events in enumerate(tables):
+            write(folder / f"{nth}.parquet", events)
+        with duckdb.connect() as connection:
+            connection.execute("set threads = 1")
+            connection.execute(f"create view staged as {staging.read_text()}")
+            query = screened.read_text().replace(staged, "staged")
+            return connection.execute(f"select reason, {columns} from ({query})").fetchall()
+
+    return run
+
+
+def write(path, events):
+    pq.write_table(pa.Table.from_pylist(events, schema=SCHEMA), path)
+
+
+def accepted(rows):
+    """The accepted events, as a multiset that can tell nan from nothing."""
+    return Counter(repr(row[1:]) for row in rows if row[0] is None)
+
+
+# Parquet, a view and a query for each example.
+quick = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@quick
+@given(EVENTS)
+def test_nothing_is_lost_and_nothing_invented(screen, events):
+    """Accepted or refused, each row of the source comes out once, as it came."""
+    rows = screen(EVENT, events)
+    came = Counter(tuple(event[name] for name in ROW) for event in events)
+    assert Counter(row[1:] for row in rows) == came
+
+
+@quick
+@given(EVENTS, st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(screen, events, random):
+    shuffled = random.sample(events, len(events))
+    assert accepted(screen(MEANING, events)) == accepted(screen(MEANING, shuffled))
+
+
+@quick
+@given(EVENTS)
+def test_a_second_load_adds_only_duplicates(screen, events):
+    once = screen(MEANING, events)
+    twice = screen(MEANING, events, events)
+    assert accepted(twice) == accepted(once)
+    reasons = Counter(row[0] for row in twice) - Counter(row[0] for row in once)
+    known = Counter(row[0] for row in once if row[0] is not None)
+    added = {"duplicate of an earlier row", "event_id is that of another row"}
+    assert sum(reasons.values()) == len(events)
+    assert all(reason in added or known[reason] for reason in reasons)
