@@ -25,7 +25,7 @@ DBT_VARS := --vars "{dataset: $$DATASET, $$VARS}"
 
 # All that a build is made from. Their names count as well as their times, so that a file that
 # was removed is noticed.
-SOURCES := $(sort $(shell find dbt_project models_py -type f \
+SOURCES := $(sort $(shell find dbt_plugins dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 

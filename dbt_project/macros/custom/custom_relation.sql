@@ -6,6 +6,7 @@
     {%- elif input.source -%}
         {{ source(input.source[0], input.source[1]) }}
     {%- elif input.relation -%}
+        {%- do attach_databases() -%}
         {{ input.relation }}
     {%- elif input.file -%}
         {%- set format = custom_file_format(input.file) -%}
