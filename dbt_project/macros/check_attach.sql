@@ -33,8 +33,7 @@
                     'attach: ' ~ name ~ ': a connection string belongs into the environment; name '
                     ~ 'its variable as path_env'
                 ) -%}
-            {%- elif (database.path is string and database.path)
-                == (database.path_env is string and database.path_env) -%}
+            {%- elif [database.path, database.path_env] | select('string') | select | list | length != 1 -%}
                 {%- do problems.append('attach: ' ~ name ~ ': needs one of path and path_env') -%}
             {%- endif -%}
         {%- endif -%}

@@ -1,12 +1,14 @@
 {#- Where the rows of a custom input come from, as it stands after `from`. -#}
 {% macro custom_relation(entity) -%}
     {%- set input = custom_entry(entity) -%}
+    {%- if input.relation or input.source -%}
+        {%- do attach_databases() -%}
+    {%- endif -%}
     {%- if input.ref -%}
         {{ ref(input.ref) }}
     {%- elif input.source -%}
         {{ source(input.source[0], input.source[1]) }}
     {%- elif input.relation -%}
-        {%- do attach_databases() -%}
         {{ input.relation }}
     {%- elif input.file -%}
         {%- set format = custom_file_format(input.file) -%}
