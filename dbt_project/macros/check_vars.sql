@@ -41,16 +41,18 @@
     } -%}
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
-        'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms', 'custom',
-        'tune_cutoff', 'holdout_cutoff', 'segment_attributes', 'metric_segments', 'metric_ks',
-        'blend_weights', 'blend_weights_by_split',
+        'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms',
+        'custom', 'attach', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
+        'metric_segments', 'metric_ks', 'blend_weights', 'blend_weights_by_split',
     ] -%}
     {%- set problems = [] -%}
 
     {%- set known = (
         choices | list + lists_of_choices | list + positive_integers + numbers | list + spelt_out
     ) -%}
-    {%- for name in invocation_args_dict.get('vars') or {} if name not in known -%}
+    {#- As a package, foryou does not know what else the command line may be meant for. -#}
+    {%- for name in invocation_args_dict.get('vars') or {}
+        if name not in known and project_name == 'foryou' -%}
         {%- do problems.append(name ~ ': there is no such var; dbt_project.yml lists them all') -%}
     {%- endfor -%}
 
@@ -266,6 +268,7 @@
         {%- do problems.append(name ~ ': must be a list of kinds of user attributes, is ' ~ var(name)) -%}
     {%- endfor -%}
 
+    {%- do problems.extend(check_attach()) -%}
     {%- if var('dataset') == 'custom' -%}
         {%- do problems.extend(check_custom()) -%}
     {%- endif -%}

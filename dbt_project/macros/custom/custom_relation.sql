@@ -6,6 +6,9 @@
 -#}
 {% macro custom_relation(entity) -%}
     {%- set input = custom_entry(entity) -%}
+    {%- if input.relation or input.source -%}
+        {%- do attach_databases() -%}
+    {%- endif -%}
     {%- if input.ref -%}
         {{ ref(input.ref) }}
     {%- elif input.source -%}
