@@ -6,14 +6,16 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 import pytest
 from conftest import ROOT, Warehouse
 
-from dbt_plugins.attach import attach, load
+from dbt_plugins.attach import attach, connection_parameters, load
 
 RUN_INPUTS = ("run", "--select", "+items", "+interactions")
 PASSWORD = "pa'ss-w0rd of the test"
@@ -154,54 +156,97 @@ def test_a_missing_extension_names_its_package():
 
 
 def test_a_broken_connection_string_is_not_repeated(monkeypatch):
-    for secret in ("host=127.0.0.1 password=hush hush", "postgresql://me:hush%zz@127.0.0.1/shop"):
+    for secret in ("host=127.0.0.1 password=hush hush", "hush", "password='hush"):
         monkeypatch.setenv("SHOP_POSTGRES", secret)
         with duckdb.connect() as connection:
             problem = attach(connection, "shop", "postgres", path_env="SHOP_POSTGRES")
-        assert problem == "SHOP_POSTGRES: Postgres cannot be reached by this connection string"
+        assert problem.startswith("SHOP_POSTGRES holds no connection string")
+        assert "hush" not in problem
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """A server on a free port of this machine, and how to reach it."""
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("", None),
+        ("user=a password=''", {"user": "a", "password": ""}),
+        (" user = a  password = 'b c' ", {"user": "a", "password": "b c"}),
+        (r"password='a\\'", {"password": "a\\"}),
+        (r"password=a\'b\ c", {"password": "a'b c"}),
+        ("postgres:///shop", {"dbname": "shop"}),
+        ("postgresql://a@[::1]:99", {"user": "a", "host": "::1", "port": "99"}),
+        ("postgresql://:b%40#c@x,y:2", {"password": "b@#c", "host": "x,y", "port": ",2"}),
+        ("postgresql://x/?user=a&password=b+c", {"host": "x", "user": "a", "password": "b+c"}),
+    ],
+)
+def test_connection_strings(text, parameters):
+    if parameters is None:
+        with pytest.raises(ValueError):
+            connection_parameters(text)
+    else:
+        assert connection_parameters(text) == parameters
+
+
+@dataclass
+class Postgres:
+    """A server of the test's own on a free port of this machine."""
+
+    port: int
+    stop: Callable[[], None]
+
+    def connection_string(self, password: str) -> str:
+        escaped = password.replace("'", "\\'")
+        return f"host=127.0.0.1 port={self.port} user=shop dbname=postgres password='{escaped}'"
+
+    def address(self, password: str) -> str:
+        """The same in the other form."""
+        return f"postgresql://shop:{quote(password, safe='')}@127.0.0.1:{self.port}/postgres"
+
+
+@pytest.fixture
+def postgres(tmp_path) -> Iterator[Postgres]:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         pytest.skip("Postgres is not installed (Debian's package postgresql)")
-    # Postgres does not run as root; its user must reach the folder, and pytest's are closed.
+    folder = tmp_path / "postgres"
     run_as = []
-    folder = tmp_path_factory.mktemp("postgres")
     if os.geteuid() == 0:
+        # Postgres does not run as root, and its user does not get into pytest's folders.
         if not shutil.which("runuser"):
             pytest.skip("there is no runuser to start Postgres as another user than root")
         run_as = ["runuser", "-u", "postgres", "--"]
-        folder = Path(
-            subprocess.check_output([*run_as, "mktemp", "-d"], cwd="/", text=True).strip()
+        made = subprocess.check_output([*run_as, "mktemp", "-d"], cwd="/", text=True)
+        folder = Path(made.strip())
+    data = folder / "data"
+
+    def run(program: str, *arguments: str, **options) -> None:
+        # A captured output would be handed on to the server, and pytest would wait for its end.
+        subprocess.run(
+            [*run_as, program, *arguments],
+            cwd="/",
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **options,
         )
+
+    def stop() -> None:
+        if data.exists() and (data / "postmaster.pid").exists():
+            run(str(programs[-1] / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-
-    def pg_ctl(*arguments: str) -> None:
-        command = [*run_as, str(programs[-1] / "pg_ctl"), "-D", data, *arguments]
-        # It would hand a captured output on to the server, and pytest would wait for its end.
-        subprocess.run(command, cwd="/", check=True, stdout=subprocess.DEVNULL)
-
-    data = f"{folder}/data"
-    # The password reaches initdb by a pipe that its user owns.
-    initdb = f"{programs[-1]}/initdb -D {data} -U shop -A scram-sha-256 --no-sync --pwfile=<(cat)"
-    subprocess.run([*run_as, "bash", "-c", initdb], cwd="/", input=PASSWORD, text=True, check=True)
-    options = f"-h 127.0.0.1 -p {port} -k {folder} -F"
-    pg_ctl("-o", options, "-w", "-l", f"{folder}/log", "start")
+        port = free.getsockname()[1]
     try:
-        yield {"host": "127.0.0.1", "port": port, "user": "shop", "dbname": "postgres"}
+        # The password reaches initdb by a pipe that its user owns.
+        initdb = '"$0" -D "$1" -U shop -A scram-sha-256 --no-sync --pwfile=<(cat)'
+        program = str(programs[-1] / "initdb")
+        run("bash", "-c", initdb, program, str(data), input=PASSWORD, text=True)
+        options = f"-h 127.0.0.1 -p {port} -k {folder} -F"
+        log = str(folder / "log")
+        run(str(programs[-1] / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start")
+        yield Postgres(port, stop)
     finally:
-        pg_ctl("-m", "immediate", "stop")
-        subprocess.run([*run_as, "rm", "-r", str(folder)], cwd="/", check=True)
-
-
-def connection_string(server: dict[str, str], password: str) -> str:
-    escaped = password.replace("'", "\\'")
-    return " ".join(f"{key}={value}" for key, value in server.items()) + f" password='{escaped}'"
+        stop()
+        run("rm", "-rf", str(folder))
 
 
 def fill_postgres(connection_string: str) -> None:
@@ -218,7 +263,7 @@ def all_that_was_written(warehouse: Warehouse) -> bytes:
 
 
 def test_postgres_by_a_connection_string_that_nobody_sees(postgres, warehouse, monkeypatch):
-    secret = connection_string(postgres, PASSWORD)
+    secret = postgres.connection_string(PASSWORD)
     fill_postgres(secret)
     variables = {
         "dataset": "custom",
@@ -227,7 +272,7 @@ def test_postgres_by_a_connection_string_that_nobody_sees(postgres, warehouse, m
     }
 
     wrong = "not-the-password"
-    monkeypatch.setenv("SHOP_POSTGRES", connection_string(postgres, wrong))
+    monkeypatch.setenv("SHOP_POSTGRES", postgres.connection_string(wrong))
     refused = warehouse.dbt("--debug", *RUN_INPUTS, **variables)
     assert refused.returncode != 0
     assert "shop: SHOP_POSTGRES: connection to server at" in refused.stdout
@@ -244,6 +289,25 @@ def test_postgres_by_a_connection_string_that_nobody_sees(postgres, warehouse, m
     for text in (PASSWORD, PASSWORD.replace("'", "\\'"), PASSWORD.split("'")[1]):
         assert text not in result.stdout
         assert text.encode() not in written
+
+
+def test_what_goes_wrong_after_attaching_does_not_tell_the_password(postgres, monkeypatch):
+    fill_postgres(postgres.connection_string(PASSWORD))
+    monkeypatch.setenv("SHOP_POSTGRES", postgres.address(PASSWORD))
+    with duckdb.connect() as connection:
+        assert attach(connection, "shop", "postgres", path_env="SHOP_POSTGRES") is None
+        with pytest.raises(duckdb.Error) as refused:
+            connection.execute("create table shop.public.mine (x integer)")
+        assert "read-only" in str(refused.value)
+        held = connection.execute("from duckdb_databases()").fetchall()
+        held += connection.execute("from duckdb_secrets()").fetchall()
+        postgres.stop()
+        with pytest.raises(duckdb.Error) as gone:
+            connection.execute("from shop.public.products")
+        # It names the server, which shows that it quotes what the database was attached by.
+        assert str(postgres.port) in str(gone.value)
+    for text in (PASSWORD, PASSWORD.split("'")[1], quote(PASSWORD, safe="")):
+        assert text not in f"{held} {gone.value}"
 
 
 def test_the_packages_of_the_extensions_fit_duckdb():

@@ -62,8 +62,8 @@ def test_every_customer_is_recommended_the_shops_own_products(shop):
             count(*) filter (
                 not regexp_full_match(recommendations.user_id, 'c-\\d{4}')
                 or not regexp_full_match(recommendations.item_id, 'SKU/\\d{4}')
-                or recommendations.extra ->> 'price' <> cast(products.price as varchar)
-                or recommendations.extra ->> 'brand' <> products.brand
+                or (recommendations.extra ->> 'price') <> cast(products.price as varchar)
+                or (recommendations.extra ->> 'brand') <> products.brand
                 or products.sku is null
                 or not products.is_sold
             )
