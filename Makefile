@@ -38,7 +38,7 @@ DATA := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET
 
 # All that a build is made from. Their names count as well as their times, so that a file that
 # was removed is noticed.
-SOURCES := $(sort $(shell find dbt_plugins dbt_project models_py -type f \
+SOURCES := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 

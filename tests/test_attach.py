@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from conftest import ROOT, Warehouse
 
-from dbt_plugins.attach import attach, connection_parameters, load
+from dbt_project.plugins.attach import attach, connection_parameters, load
 
 RUN_INPUTS = ("run", "--select", "+items", "+interactions")
 PASSWORD = "pa'ss-w0rd of the test"

@@ -1,7 +1,7 @@
 {#-
     Attaches the databases of the var `attach`, read only. It stands before whatever looks at their
     tables: a run starts with it, and a custom input calls it for commands without a start.
-    dbt_plugins/attach.py does it, so that no connection string is in any SQL.
+    dbt_project/plugins/attach.py does it, so that no connection string is in any SQL.
 -#}
 {% macro attach_databases() -%}
     {%- if execute and var('attach') -%}
@@ -9,7 +9,7 @@
         {%- if run_query(
             "select 1 from duckdb_functions() where function_name = 'foryou_attach'"
         ).rows | length == 0 -%}
-            {%- do problems.append('profiles.yml must list plugins: [{module: dbt_plugins.attach}]') -%}
+            {%- do problems.append('profiles.yml must list plugins: [{module: dbt_project.plugins.attach}]') -%}
         {%- else -%}
             {%- for name, database in var('attach').items() -%}
                 {%- set arguments = [] -%}

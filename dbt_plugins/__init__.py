@@ -1,1 +1,0 @@
-"""What dbt-duckdb loads beside the models, by the list `plugins` of profiles.yml."""
