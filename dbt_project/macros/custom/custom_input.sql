@@ -6,6 +6,9 @@
     {%- set input = custom_entry(entity) -%}
     {%- set columns = input.columns or {} -%}
     {%- set constants = input.constants or {} -%}
+    {#- A model or a source need not be there yet when this is compiled. -#}
+    {%- set types = custom_columns(entity)
+        if input.file or input.relation or input.kinds else {} -%}
 with source as (
 
     select
@@ -22,7 +25,7 @@ renamed as (
     {% for kind, column in input.kinds.items() -%}
     select
         {% for key in columns -%}
-        {{ custom_value(entity, columns[key], input_columns(entity)[key]) }} as {{ key }},
+        {{ custom_value(columns[key], input_columns(entity)[key], types) }} as {{ key }},
         {% endfor -%}
         {{ quoted(kind) }} as kind,
         trim(attribute) as attribute
@@ -30,7 +33,7 @@ renamed as (
         cast(null as double) as weight
         {%- endif %}
     from source
-    cross join unnest({{ custom_list(entity, column) }}) as attributes (attribute)
+    cross join unnest({{ custom_list(entity, column, types) }}) as attributes (attribute)
     where trim(attribute) <> ''
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -48,14 +51,14 @@ renamed as (
         {%- elif name in ('extra', 'attributes') -%}
         {{ custom_json(entity, input[name] or []) }}
         {%- elif name == 'value_text' -%}
-        {{ custom_text(entity, columns.value) if columns.value else 'cast(null as varchar)' }}
+        {{ custom_text(columns.value, types) if columns.value else 'cast(null as varchar)' }}
         {%- elif name == 'occurred_at_text' -%}
-        {{ custom_text(entity, columns.occurred_at) if columns.occurred_at
+        {{ custom_text(columns.occurred_at, types) if columns.occurred_at
             else 'cast(null as varchar)' }}
         {%- elif name == 'surplus_text' -%}
-        {{ custom_surplus(entity) }}
+        {{ custom_surplus(entity, types) }}
         {%- elif name in columns -%}
-        {{ custom_value(entity, columns[name], type) }}
+        {{ custom_value(columns[name], type, types) }}
         {%- elif name in constants -%}
         cast({{ quoted(constants[name]) }} as {{ type }})
         {%- else -%}

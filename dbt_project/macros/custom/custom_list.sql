@@ -1,8 +1,8 @@
 {#- A column of the owner's as a list of texts: a list as it is, text by the input's delimiter. -#}
-{% macro custom_list(entity, column) -%}
+{% macro custom_list(entity, column, types) -%}
     {%- set delimiter = custom_entry(entity).delimiter -%}
-    {%- set type = custom_columns(entity).get(column, '') -%}
-    {%- set text = custom_text(entity, column) -%}
+    {%- set type = types.get(column, '') -%}
+    {%- set text = custom_text(column, types) -%}
     {%- set split = 'string_split(' ~ text ~ ', ' ~ quoted(delimiter) ~ ')' if delimiter
         else '[' ~ text ~ ']' -%}
     {%- if type.endswith('[]') -%}

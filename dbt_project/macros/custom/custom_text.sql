@@ -1,6 +1,6 @@
-{#- A column of the owner's as text; of a JSON value its text, without JSON's own quotes. -#}
-{% macro custom_text(entity, column) -%}
-    {%- if custom_columns(entity).get(column) == 'JSON' -%}
+{#- A column of the owner's as text, given the types of all; of a JSON value without its quotes. -#}
+{% macro custom_text(column, types) -%}
+    {%- if types.get(column) == 'JSON' -%}
         ({{ adapter.quote(column) }} ->> '$')
     {%- else -%}
         cast({{ adapter.quote(column) }} as varchar)
