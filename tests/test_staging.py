@@ -430,7 +430,8 @@ def test_amazon_2023(stage, warehouse):
         "helpful_vote": 2,
         "verified_purchase": True,
     }
-    sparse = {"rating": 3.0, "parent_asin": "B081TJ8YS3", "user_id": "AE74", "timestamp": 1}
+    sparse = {"rating": 3.0, "parent_asin": "B081TJ8YS3", "user_id": "AE74"}
+    sparse["timestamp"] = 978300760001
     wrong = {**review, "user_id": "AE75", "rating": "great"}
     broken = json.dumps(review)[:60]
     product = {
@@ -480,7 +481,7 @@ def test_amazon_2023(stage, warehouse):
     assert first[:4] + first[5:] == (
         *("AGKHLEW2SOWHNMFQIJGBECAF7INQ", "B00YQ6X8EO", 5.0, "2020-05-05 14:08:48.923", 1),
     )
-    assert second == ("AE74", "B081TJ8YS3", 3.0, "1970-01-01 00:00:00.001", None, 4)
+    assert second == ("AE74", "B081TJ8YS3", 3.0, "2000-12-31 22:12:40.001", None, 4)
     file = "All_Beauty.jsonl.gz"
     assert warehouse.rows(REFUSED) == [
         ("line has too many fields", None, broken, file, 2),
@@ -650,8 +651,8 @@ def test_amazon_grocery(warehouse, tmp_path):
     folder.mkdir(parents=True)
     with duckdb.connect() as connection:
         connection.sql(
-            "select * from (values (2177, 3, 965779200), (4161, 1, 1068249600), (4161, 3, 0))"
-            " as t (user_id, item_id, timestamp)"
+            "select * from (values (2177, 3, 965779200), (4161, 1, 1068249600),"
+            " (4161, 3, 978300760)) as t (user_id, item_id, timestamp)"
         ).write_parquet(str(folder / "grocery_5core_interactions.parquet"))
         connection.sql(
             "select * from (values (1, 0, [3, 4], [3]), (3, 21, [1], []), (4, null, null, null))"
@@ -661,7 +662,7 @@ def test_amazon_grocery(warehouse, tmp_path):
     assert warehouse.rows(EVENTS) == [
         ("2177", "3", None, "2000-08-09 00:00:00", None, 1),
         ("4161", "1", None, "2003-11-08 00:00:00", None, 2),
-        ("4161", "3", None, "1970-01-01 00:00:00", None, 3),
+        ("4161", "3", None, "2000-12-31 22:12:40", None, 3),
     ]
     # Any purchase is a like.
     assert warehouse.rows(

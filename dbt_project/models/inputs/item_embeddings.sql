@@ -16,7 +16,7 @@ final as (
 
     select
         items.item_key,
-        staged.kind,
+        coalesce(staged.kind, 'embedding') as kind,
         staged.embedding
     from staged
     inner join items on staged.item_id = items.item_id
