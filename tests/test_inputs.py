@@ -94,6 +94,16 @@ def test_too_many_refused_rows_fail_the_build(warehouse, small_data):
     ) == [(0,)]
 
 
+@pytest.mark.parametrize(("days", "warns"), [(30, True), (60, False)])
+def test_events_that_are_too_old_are_warned_of(days, warns, warehouse, small_data):
+    # The last of them is of 2001-11-08.
+    result = warehouse.dbt(
+        *INPUTS, **small_data(), as_of="2001-12-15", freshness_warn_after_days=days
+    )
+    assert result.returncode == 0, result.stdout
+    assert ("WARN 1 events_are_fresh" in result.stdout) == warns
+
+
 def test_the_row_number_is_the_line_of_the_file(built, small_data, warehouse):
     ratings = [RATINGS, *good_ratings()]
     assert warehouse.dbt(*INPUTS, **small_data(ratings)).returncode == 0

@@ -23,6 +23,7 @@
     {%- set numbers = {
         'genome_min_relevance': [0, 1, true, false],
         'rejected_share_limit': [0, 1, true, false],
+        'freshness_warn_after_days': [0, none, false, true],
         'bm25_k1': [0, none, true, false],
         'bm25_b': [0, 1, true, false],
         'random_validation_share': [0, 1, true, false],
