@@ -1,20 +1,9 @@
 """`make init`: guesses about files, and the questions that they cannot answer."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import yaml
 
-SCRIPT = Path(__file__).parents[1] / "dbt_project" / "datasets" / "init.py"
-
-
-@pytest.fixture(scope="module")
-def init():
-    spec = importlib.util.spec_from_file_location("init", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from dbt_project.datasets import init
 
 
 @pytest.fixture
@@ -27,7 +16,7 @@ def files(tmp_path):
     return write
 
 
-def test_a_shop_is_mapped(init, files):
+def test_a_shop_is_mapped(files):
     mapping = init.write_mapping(
         files(
             interactions="id,customer,SKU,action,created_at,device\n"
@@ -60,7 +49,7 @@ def test_a_shop_is_mapped(init, files):
     assert read["custom"]["user_attributes"]["kinds"] == {"country": "country"}
 
 
-def test_what_is_not_there_is_asked_for(init, files):
+def test_what_is_not_there_is_asked_for(files):
     mapping = init.write_mapping(files(interactions='"who: ever",stars,at\n1,4,noon\n2,5,eve\n'))
     columns = yaml.safe_load(mapping)["custom"]["interactions"]["columns"]
     assert columns == {"value": "stars", "user_id": None, "item_id": None}
@@ -72,12 +61,12 @@ def test_what_is_not_there_is_asked_for(init, files):
     assert '"who: ever"' in mapping
 
 
-def test_a_file_that_cannot_be_read_is_named(init, tmp_path):
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(SystemExit, match="nothing.csv cannot be read"):
         init.write_mapping({"interactions": str(tmp_path / "nothing.csv")})
 
 
-def test_a_mapping_is_not_written_over(init, files, tmp_path):
+def test_a_mapping_is_not_written_over(files, tmp_path):
     into = tmp_path / "custom.yml"
     arguments = ["--into", str(into)]
     for entity, file in files(interactions="user,item\n1,2\n").items():

@@ -226,7 +226,7 @@
                 ) -%}
             {%- endif -%}
             {%- do blends.append(
-                ['blend_weights_by_split: ' ~ split, weights, split in var('splits')]
+                ['blend_weights_by_split: ' ~ split, weights, split in active_splits()]
             ) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -243,7 +243,7 @@
                 {%- do problems.append(
                     name ~ ': ' ~ source ~ ' must weigh 0 or more, is ' ~ weight
                 ) -%}
-            {%- elif weight > 0 and source in var('sources') -%}
+            {%- elif weight > 0 and source in active_sources() -%}
                 {%- do running.append(source) -%}
             {%- endif -%}
         {%- endfor -%}

@@ -2,8 +2,7 @@
 {% macro has_event_times() -%}
     {%- set folder = var('datasets').get(var('dataset')) -%}
     {%- if folder == 'custom' -%}
-        {%- set columns = ((var('custom') or {}).get('interactions') or {}).get('columns') or {} -%}
-        {%- do return('occurred_at' in columns) -%}
+        {%- do return('occurred_at' in (custom_entry('interactions').columns or {})) -%}
     {%- endif -%}
     {%- do return(folder not in ['lastfm_2k', 'lastfm_360k']) -%}
 {%- endmacro %}

@@ -1,9 +1,9 @@
 {#-
-    What staging hands to the inputs: the columns of each entity and their types. A data set that
+    What staging hands to the inputs: the columns of an entity and their types, or of all entities. A data set that
     has no such entity gives none of them, a custom one may leave out all but the ids.
 -#}
-{% macro input_columns(entity) -%}
-    {%- do return({
+{% macro input_columns(entity=none) -%}
+    {%- set entities = {
         'interactions': {
             'user_id': 'varchar',
             'item_id': 'varchar',
@@ -52,5 +52,6 @@
             'clicked': 'boolean',
             'shown_at': 'timestamp',
         },
-    }[entity]) -%}
+    } -%}
+    {%- do return(entities[entity] if entity else entities) -%}
 {%- endmacro %}

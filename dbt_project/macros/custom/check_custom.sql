@@ -1,9 +1,6 @@
 {#- What is wrong with the var `custom` itself, as far as it can be told without a look at the data. -#}
 {% macro check_custom() -%}
-    {%- set entities = [
-        'interactions', 'items', 'item_attributes', 'item_embeddings', 'item_relations', 'users',
-        'user_attributes', 'user_relations', 'impressions',
-    ] -%}
+    {%- set entities = input_columns() | list -%}
     {#- Columns that stand in a row of their own where kinds name one column each. -#}
     {%- set long = ['kind', 'attribute'] -%}
     {%- set optional = {

@@ -1,8 +1,7 @@
 {#- The owner's columns that hold lists or objects although one value is asked of them. -#}
-{% macro custom_nested(entity) -%}
+{% macro custom_nested(entity, found) -%}
     {%- set nested = [] -%}
     {%- set json = [] -%}
-    {%- set found = custom_columns(entity) -%}
     {%- for name, column in (custom_entry(entity).columns or {}).items()
         if not input_columns(entity)[name].endswith('[]') -%}
         {%- if modules.re.search('^(STRUCT|MAP)|\\]$', found[column]) -%}

@@ -2,18 +2,16 @@
 {% macro custom_problems() -%}
     {%- set problems = [] -%}
     {%- for entity, input in var('custom').items() if not (input.ref or input.source) -%}
-        {%- set n_files = run_query(
-            'select count(*) from glob(' ~ quoted(input.file) ~ ')'
-        ).columns[0].values()[0] if input.file else 1 -%}
-        {%- if n_files == 0 -%}
+        {%- set is_there = file_exists(input.file) if input.file else true -%}
+        {%- if not is_there -%}
             {%- do problems.append(
                 'custom.' ~ entity ~ ': there is no file ' ~ input.file ~ '; paths start at '
                 ~ 'the folder that dbt is started from'
             ) -%}
         {%- endif -%}
-        {%- set file_problems = custom_file_problems(entity) if input.file and n_files > 0 else [] -%}
+        {%- set file_problems = custom_file_problems(entity) if input.file and is_there else [] -%}
         {%- do problems.extend(file_problems) -%}
-        {%- if n_files > 0 and not file_problems -%}
+        {%- if is_there and not file_problems -%}
             {%- if input.file -%}
                 {#- Should DuckDB fail to read it, this is where. -#}
                 {%- do log('custom.' ~ entity ~ ': reading ' ~ input.file, info=true) -%}
@@ -39,7 +37,7 @@
                     )
                 ) -%}
             {%- endif -%}
-            {%- set nested = custom_nested(entity) if not missing else [] -%}
+            {%- set nested = custom_nested(entity, found) if not missing else [] -%}
             {%- if nested -%}
                 {%- do problems.append(
                     'custom.' ~ entity ~ ' (' ~ (input.file or input.relation) ~ '): '
