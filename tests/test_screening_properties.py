@@ -1,6 +1,5 @@
 """What holds for any table of events, on the SQL that dbt compiles."""
 
-import re
 from collections import Counter
 
 import duckdb
@@ -10,7 +9,7 @@ import pytest
 from conftest import Warehouse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_corpus import COLUMNS, custom
+from test_corpus import COLUMNS, SCREENED, custom
 
 OURS = {**COLUMNS, "event_id": "id"}
 
@@ -49,6 +48,15 @@ MEANING = "user_id, item_id, event_type, value, occurred_at, event_id"
 ROW = ("customer", "sku", "action", "amount", "ts", "id")
 
 
+# The models between a file and its refused rows.
+MODELS = {
+    "staging.stg_custom__interactions": "view",
+    "inputs.loaded_interactions": "table",
+    "inputs.numbered_interactions": "view",
+    "inputs.rejected_interactions": "table",
+}
+
+
 @pytest.fixture(scope="module")
 def screen(tmp_path_factory):
     """Puts tables of events, a file each, through staging and screening: reason, columns."""
@@ -56,15 +64,14 @@ def screen(tmp_path_factory):
     write(folder / "0.parquet", [])
     warehouse = Warehouse(folder)
     result = warehouse.dbt(
-        *("compile", "--select", "stg_custom__interactions", "screened_interactions"),
-        **custom(folder / "*.parquet", OURS),
+        *("compile", "--select", "+rejected_interactions"), **custom(folder / "*.parquet", OURS)
     )
     assert result.returncode == 0, result.stdout
     compiled = folder / "target" / "compiled" / "foryou" / "models"
-    [staging] = compiled.rglob("stg_custom__interactions.sql")
-    [screened] = compiled.rglob("screened_interactions.sql")
-    # The one table that screening reads is the staged one.
-    [staged] = set(re.findall(r'\S*"stg_custom__interactions"', screened.read_text()))
+    statements = ["set threads = 1", "create schema staging", "create schema inputs"]
+    for model, kind in MODELS.items():
+        [file] = compiled.rglob(f"{model.partition('.')[2]}.sql")
+        statements.append(f"create {kind} {model} as {file.read_text()}")
 
     def run(columns, *tables):
         for file in folder.glob("*.parquet"):
@@ -72,10 +79,9 @@ def screen(tmp_path_factory):
         for nth, events in enumerate(tables):
             write(folder / f"{nth}.parquet", events)
         with duckdb.connect() as connection:
-            connection.execute("set threads = 1")
-            connection.execute(f"create view staged as {staging.read_text()}")
-            query = screened.read_text().replace(staged, "staged")
-            return connection.execute(f"select reason, {columns} from ({query})").fetchall()
+            for statement in statements:
+                connection.execute(statement)
+            return connection.execute(f"select reason, {columns} from ({SCREENED})").fetchall()
 
     return run
 

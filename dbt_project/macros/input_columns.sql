@@ -16,6 +16,7 @@
             'attributes': 'json',
             'value': 'double',
             'occurred_at': 'timestamp',
+            'loaded_at': 'timestamp',
             'source_file': 'varchar',
             'source_row': 'bigint',
         },

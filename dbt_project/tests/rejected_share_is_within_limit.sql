@@ -1,9 +1,9 @@
 -- More refused rows than rejected_share_limit: the source has changed, or was never understood.
 -- It waits for the refused rows, so that they are there to be looked at; interactions waits for it.
 
-with screened as (
+with loaded as (
 
-    select count(*) as n_rows from {{ ref('screened_interactions') }}
+    select count(*) as n_rows from {{ ref('loaded_interactions') }}
 
 ),
 
@@ -14,9 +14,9 @@ rejected as (
 )
 
 select
-    screened.n_rows as n_screened,
+    loaded.n_rows as n_loaded,
     rejected.n_rows as n_rejected,
-    rejected.n_rows / screened.n_rows as rejected_share
-from screened
+    rejected.n_rows / loaded.n_rows as rejected_share
+from loaded
 cross join rejected
-where rejected.n_rows > {{ var('rejected_share_limit') }} * screened.n_rows
+where rejected.n_rows > {{ var('rejected_share_limit') }} * loaded.n_rows

@@ -1,8 +1,8 @@
 -- Every row of the source is in one table or the other: nothing is lost, nothing is doubled.
 
-with screened as (
+with loaded as (
 
-    select count(*) as n_rows from {{ ref('screened_interactions') }}
+    select count(*) as n_rows from {{ ref('loaded_interactions') }}
 
 ),
 
@@ -19,10 +19,10 @@ rejected as (
 )
 
 select
-    screened.n_rows as n_screened,
+    loaded.n_rows as n_loaded,
     accepted.n_rows as n_accepted,
     rejected.n_rows as n_rejected
-from screened
+from loaded
 cross join accepted
 cross join rejected
-where screened.n_rows <> accepted.n_rows + rejected.n_rows
+where loaded.n_rows <> accepted.n_rows + rejected.n_rows

@@ -85,7 +85,7 @@ def main() -> None:
         ours = timed(dbt, environment)
         log = (folder / "logs" / "dbt.log").read_text()
         for model, seconds in re.findall(r"model \S*?\.(\w+) \.+ \[.*?OK.*?in ([\d.]+)s\]", log)[
-            -6:
+            -7:
         ]:
             print(f"    {model:30} {float(seconds):8.1f} s")
     print(f"{options.rows:,} rows, memory limit {options.memory_limit}")

@@ -4,7 +4,7 @@
     {#- Columns that stand in a row of their own where kinds name one column each. -#}
     {%- set long = ['kind', 'attribute'] -%}
     {%- set optional = {
-        'interactions': ['event_id', 'split', 'value', 'occurred_at'],
+        'interactions': ['event_id', 'split', 'value', 'occurred_at', 'loaded_at'],
         'items': ['title', 'is_available', 'available_from'],
         'item_attributes': ['weight'],
         'item_embeddings': ['kind'],
@@ -71,6 +71,11 @@
                     ~ input_columns(entity) | reject('in', own) | join(', ')
                 ) -%}
             {%- endfor -%}
+            {%- if input.file and 'loaded_at' in given -%}
+                {%- do problems.append(
+                    name ~ ': loaded_at is for tables; files are told apart by name and time of change'
+                ) -%}
+            {%- endif -%}
             {%- if input.kinds and entity not in ('item_attributes', 'user_attributes') -%}
                 {%- do problems.append(name ~ ': kinds are for item_attributes and user_attributes') -%}
             {%- endif -%}

@@ -1,6 +1,6 @@
 {#-
     The staging query of a custom input: the owner's columns under our names and types. A column
-    that is not mapped is null.
+    that is not mapped is left out.
 -#}
 {% macro custom_input(entity) -%}
     {%- set input = custom_entry(entity) -%}
@@ -9,6 +9,24 @@
     {#- A model or a source need not be there yet when this is compiled. -#}
     {%- set types = custom_columns(entity)
         if input.file or input.relation or input.kinds else {} -%}
+    {%- set renamed = {} -%}
+    {%- for name, type in input_columns(entity).items() -%}
+        {%- if name == 'source_file' -%}
+            {%- do renamed.update({name: 'foryou_source_file'}) -%}
+        {%- elif name == 'source_row' -%}
+            {%- do renamed.update({name: 'foryou_source_row'}) -%}
+        {%- elif name == 'surplus_text' -%}
+            {%- do renamed.update({name: custom_surplus(entity, types)}) -%}
+        {%- elif name in ('value_text', 'occurred_at_text') and columns[name[:-5]] -%}
+            {%- do renamed.update({name: custom_text(columns[name[:-5]], types)}) -%}
+        {%- elif name in ('extra', 'attributes') and input[name] -%}
+            {%- do renamed.update({name: custom_json(entity, input[name])}) -%}
+        {%- elif name in columns -%}
+            {%- do renamed.update({name: custom_value(columns[name], type, types)}) -%}
+        {%- elif name in constants -%}
+            {%- do renamed.update({name: 'cast(' ~ quoted(constants[name]) ~ ' as ' ~ type ~ ')'}) -%}
+        {%- endif -%}
+    {%- endfor -%}
 with source as (
 
     select
@@ -29,9 +47,6 @@ renamed as (
         {% endfor -%}
         {{ quoted(kind) }} as kind,
         trim(attribute) as attribute
-        {%- if entity == 'item_attributes' and 'weight' not in columns %},
-        cast(null as double) as weight
-        {%- endif %}
     from source
     cross join unnest({{ custom_list(entity, column, types) }}) as attributes (attribute)
     where trim(attribute) <> ''
@@ -43,27 +58,8 @@ renamed as (
 renamed as (
 
     select
-        {% for name, type in input_columns(entity).items() -%}
-        {% if name == 'source_file' -%}
-        foryou_source_file
-        {%- elif name == 'source_row' -%}
-        foryou_source_row
-        {%- elif name in ('extra', 'attributes') -%}
-        {{ custom_json(entity, input[name] or []) }}
-        {%- elif name == 'value_text' -%}
-        {{ custom_text(columns.value, types) if columns.value else 'cast(null as varchar)' }}
-        {%- elif name == 'occurred_at_text' -%}
-        {{ custom_text(columns.occurred_at, types) if columns.occurred_at
-            else 'cast(null as varchar)' }}
-        {%- elif name == 'surplus_text' -%}
-        {{ custom_surplus(entity, types) }}
-        {%- elif name in columns -%}
-        {{ custom_value(columns[name], type, types) }}
-        {%- elif name in constants -%}
-        cast({{ quoted(constants[name]) }} as {{ type }})
-        {%- else -%}
-        cast({{ 'true' if name == 'is_available' else 'null' }} as {{ type }})
-        {%- endif %} as {{ name }}{{ ',' if not loop.last }}
+        {% for name, expression in renamed.items() -%}
+        {{ expression }} as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from source
 

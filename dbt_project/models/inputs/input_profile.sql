@@ -1,8 +1,14 @@
 -- One row per measure and detail: what to look at first in data that is new.
 
-with screened as (
+with loaded as (
 
-    select * from {{ ref('screened_interactions') }}
+    select * from {{ ref('loaded_interactions') }}
+
+),
+
+rejected as (
+
+    select * from {{ ref('rejected_interactions') }}
 
 ),
 
@@ -26,7 +32,7 @@ items as (
 
 n_rows as (
 
-    select count(*) as n_rows from screened
+    select count(*) as n_rows from loaded
 
 ),
 
@@ -83,18 +89,17 @@ final as (
         source_file as detail,
         cast(count(*) as double) as value,
         cast(null as timestamp) as value_at
-    from screened
+    from loaded
     group by source_file
     union all
     select
         'refused_share' as measure,
-        screened.reason as detail,
+        rejected.reason as detail,
         count(*) / any_value(n_rows.n_rows) as value,
         null as value_at
-    from screened
+    from rejected
     cross join n_rows
-    where screened.reason is not null
-    group by screened.reason
+    group by rejected.reason
     union all
     select
         'events' as measure,

@@ -1,10 +1,8 @@
 -- One row per accepted event, with our keys and the one meaning of "positive".
--- It waits for the refused rows, of which there may be too many to go on.
--- depends_on: {{ ref('rejected_interactions') }}
 
-with screened as (
+with accepted as (
 
-    select * from {{ ref('screened_interactions') }}
+    select * from {{ ref('accepted_interactions') }}
 
 ),
 
@@ -25,8 +23,7 @@ weighed as (
     select
         *,
         cast({{ case_of('event_type', var('event_weights'), '0') }} as double) as weight
-    from screened
-    where reason is null
+    from accepted
 
 ),
 

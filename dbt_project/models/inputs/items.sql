@@ -2,9 +2,9 @@
 -- id: ties go to the lower key, and one that followed time would tell what comes after a cutoff.
 -- Facts of the catalogue only: nothing here is counted from events.
 
-with screened as (
+with accepted as (
 
-    select * from {{ ref('screened_interactions') }}
+    select * from {{ ref('accepted_interactions') }}
 
 ),
 
@@ -17,8 +17,7 @@ staged as (
 with_events as (
 
     select distinct item_id
-    from screened
-    where reason is null
+    from accepted
 
 ),
 

@@ -1,9 +1,9 @@
 -- One row per user: the id map, and the only place where user keys are made. Keys follow the
 -- id: ties go to the lower key, and one that followed time would tell what comes after a cutoff.
 
-with screened as (
+with accepted as (
 
-    select * from {{ ref('screened_interactions') }}
+    select * from {{ ref('accepted_interactions') }}
 
 ),
 
@@ -16,8 +16,7 @@ staged as (
 with_events as (
 
     select distinct user_id
-    from screened
-    where reason is null
+    from accepted
 
 ),
 

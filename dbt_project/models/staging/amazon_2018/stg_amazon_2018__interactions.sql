@@ -32,11 +32,9 @@ renamed as (
         ---------- ids
         reviewerid as user_id,
         asin as item_id,
-        cast(null as varchar) as event_id,
 
         ---------- text
         'rating' as event_type,
-        cast(null as varchar) as split,
         overall as value_text,
         unixreviewtime as occurred_at_text,
         case when coalesce(reviewerid, asin, overall, unixreviewtime) is null then line end

@@ -55,9 +55,6 @@ renamed as (
         ---------- booleans
         true as is_available,
 
-        ---------- timestamps
-        cast(null as timestamp) as available_from,
-
         ---------- where it stands
         source_row
 

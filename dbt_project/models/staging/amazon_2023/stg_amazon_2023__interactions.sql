@@ -32,11 +32,9 @@ renamed as (
         ---------- ids
         user_id,
         parent_asin as item_id,
-        cast(null as varchar) as event_id,
 
         ---------- text
         'rating' as event_type,
-        cast(null as varchar) as split,
         rating as value_text,
         timestamp as occurred_at_text,
         case when coalesce(user_id, parent_asin, rating, timestamp) is null then line end

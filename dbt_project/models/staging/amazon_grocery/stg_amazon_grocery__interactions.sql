@@ -15,18 +15,10 @@ renamed as (
         ---------- ids
         cast(user_id as varchar) as user_id,
         cast(item_id as varchar) as item_id,
-        cast(null as varchar) as event_id,
 
         ---------- text
         'purchase' as event_type,
-        cast(null as varchar) as split,
-        cast(null as varchar) as value_text,
         cast(timestamp as varchar) as occurred_at_text,
-        cast(null as varchar) as surplus_text,
-        cast(null as json) as attributes,
-
-        ---------- numerics
-        cast(null as double) as value,
 
         ---------- timestamps
         {{ epoch_to_timestamp('timestamp') }} as occurred_at,

@@ -15,15 +15,8 @@ renamed as (
         ---------- ids
         cast(item_id as varchar) as item_id,
 
-        ---------- text
-        cast(null as varchar) as title,
-        cast(null as json) as extra,
-
         ---------- booleans
         true as is_available,
-
-        ---------- timestamps
-        cast(null as timestamp) as available_from,
 
         ---------- where it stands
         source_row

@@ -2,10 +2,7 @@
 
 with source as (
 
-    select
-        *,
-        {{ source_row() }} as source_row
-    from {{ source('amazon_ratings', 'ratings') }}
+    select * from {{ source('amazon_ratings', 'ratings') }}
 
 ),
 
@@ -15,15 +12,12 @@ renamed as (
         ---------- ids
         cast(user_id as varchar) as user_id,
         cast(asin as varchar) as item_id,
-        cast(null as varchar) as event_id,
 
         ---------- text
         'rating' as event_type,
-        cast(null as varchar) as split,
         cast(rating as varchar) as value_text,
         cast(timestamp as varchar) as occurred_at_text,
         surplus as surplus_text,
-        cast(null as json) as attributes,
 
         ---------- numerics
         try_cast(rating as double) as value,
@@ -32,8 +26,7 @@ renamed as (
         {{ epoch_to_timestamp('timestamp') }} as occurred_at,
 
         ---------- where it stands
-        filename as source_file,
-        source_row
+        filename as source_file
 
     from source
 

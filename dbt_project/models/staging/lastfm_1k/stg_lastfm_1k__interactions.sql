@@ -2,10 +2,7 @@
 
 with source as (
 
-    select
-        *,
-        {{ source_row() }} as source_row
-    from {{ source('lastfm_1k', 'listens') }}
+    select * from {{ source('lastfm_1k', 'listens') }}
 
 ),
 
@@ -15,25 +12,18 @@ renamed as (
         ---------- ids
         cast(user_id as varchar) as user_id,
         {{ artist_id('artist_mbid', 'artist_name') }} as item_id,
-        cast(null as varchar) as event_id,
 
         ---------- text
         'play' as event_type,
-        cast(null as varchar) as split,
-        cast(null as varchar) as value_text,
         cast(listened_at as varchar) as occurred_at_text,
         nullif(concat_ws(' ', surplus_1, surplus_2, surplus_3), '') as surplus_text,
         {{ json_of({'track_mbid': 'track_mbid', 'track_name': 'track_name'}) }} as attributes,
-
-        ---------- numerics
-        cast(null as double) as value,
 
         ---------- timestamps
         try_strptime(listened_at, '%Y-%m-%dT%H:%M:%SZ') as occurred_at,
 
         ---------- where it stands
-        'userid-timestamp-artid-artname-traid-traname.tsv' as source_file,
-        source_row
+        'userid-timestamp-artid-artname-traid-traname.tsv' as source_file
 
     from source
 

@@ -31,13 +31,9 @@ renamed as (
 
         ---------- text
         title,
-        cast(null as json) as extra,
 
         ---------- booleans
         true as is_available,
-
-        ---------- timestamps
-        cast(null as timestamp) as available_from,
 
         ---------- where it stands
         source_row

@@ -11,10 +11,7 @@ renamed as (
 
     select
         ---------- ids
-        cast("userID" as varchar) as user_id,
-
-        ---------- timestamps
-        cast(null as timestamp) as signed_up_at
+        cast("userID" as varchar) as user_id
 
     from source
 

@@ -15,15 +15,11 @@ renamed as (
         ---------- ids
         cast(user_id as varchar) as user_id,
         cast(movie_id as varchar) as item_id,
-        cast(null as varchar) as event_id,
 
         ---------- text
         'rating' as event_type,
-        cast(null as varchar) as split,
         cast(rating as varchar) as value_text,
         cast(timestamp as varchar) as occurred_at_text,
-        cast(null as varchar) as surplus_text,
-        cast(null as json) as attributes,
 
         ---------- numerics
         try_cast(rating as double) as value,

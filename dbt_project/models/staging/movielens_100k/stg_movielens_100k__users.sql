@@ -10,10 +10,7 @@ renamed as (
 
     select
         ---------- ids
-        cast(user_id as varchar) as user_id,
-
-        ---------- timestamps
-        cast(null as timestamp) as signed_up_at
+        cast(user_id as varchar) as user_id
 
     from source
 

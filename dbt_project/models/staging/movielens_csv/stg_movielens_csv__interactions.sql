@@ -2,10 +2,7 @@
 
 with source as (
 
-    select
-        *,
-        {{ source_row() }} as source_row
-    from {{ source('movielens_csv', 'ratings') }}
+    select * from {{ source('movielens_csv', 'ratings') }}
 
 ),
 
@@ -15,15 +12,11 @@ renamed as (
         ---------- ids
         cast("userId" as varchar) as user_id,
         cast("movieId" as varchar) as item_id,
-        cast(null as varchar) as event_id,
 
         ---------- text
         'rating' as event_type,
-        cast(null as varchar) as split,
         cast(rating as varchar) as value_text,
         cast(timestamp as varchar) as occurred_at_text,
-        cast(null as varchar) as surplus_text,
-        cast(null as json) as attributes,
 
         ---------- numerics
         try_cast(rating as double) as value,
@@ -32,8 +25,7 @@ renamed as (
         {{ epoch_to_timestamp('timestamp') }} as occurred_at,
 
         ---------- where it stands
-        'ratings.csv' as source_file,
-        source_row
+        'ratings.csv' as source_file
 
     from source
 

@@ -1,0 +1,31 @@
+{{ config(materialized='view') }}
+
+-- One row per row of the source that was not refused.
+
+with numbered as (
+
+    select * from {{ ref('numbered_interactions') }}
+
+),
+
+rejected as (
+
+    select * from {{ ref('rejected_interactions') }}
+
+),
+
+final as (
+
+    select *
+    from numbered
+    where not exists (
+        select 1
+        from rejected
+        where
+            rejected.source_file = numbered.source_file
+            and rejected.source_row = numbered.source_row
+    )
+
+)
+
+select * from final
