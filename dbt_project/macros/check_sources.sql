@@ -7,7 +7,8 @@
     {%- if execute and flags.WHICH in ['build', 'run', 'test', 'snapshot', 'seed'] and not flags.EMPTY -%}
         {%- set folder = var('datasets')[var('dataset')] -%}
         {%- set problems = [] -%}
-        {%- for source in graph.sources.values() if source.source_name == folder -%}
+        {%- for source in graph.sources.values()
+            if source.source_name == folder and folder != 'custom' -%}
             {%- set path = source.config.meta.path -%}
             {%- set relation = source.config.meta.external_location | replace('{path}', path) -%}
             {%- if not file_exists(path) -%}

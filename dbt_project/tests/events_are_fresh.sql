@@ -3,8 +3,8 @@
     enabled=has_event_times() and var('freshness_warn_after_days') is not none
 ) }}
 
--- The newest event is older than freshness_warn_after_days: has the feed stopped? A file has no
--- load time that `dbt source freshness` could look at, but events say when they happened.
+-- The newest event is older than freshness_warn_after_days: has the feed stopped? `dbt source
+-- freshness` asks when rows were loaded; old events can be loaded every night.
 
 select max(occurred_at) as newest_event_at
 from {{ ref('interactions') }}

@@ -78,7 +78,7 @@ compared as (
     from judged
     where
         reason is null
-        and event_hash in (select event_hash from shared)
+        and judged.event_hash in (select shared.event_hash from shared)
 
 ),
 

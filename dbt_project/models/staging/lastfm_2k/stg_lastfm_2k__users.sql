@@ -9,10 +9,7 @@ with source as (
 
 renamed as (
 
-    select
-        ---------- ids
-        cast("userID" as varchar) as user_id
-
+    select cast("userID" as varchar) as user_id
     from source
 
 )

@@ -8,10 +8,7 @@ with source as (
 
 renamed as (
 
-    select
-        ---------- ids
-        cast(user_id as varchar) as user_id
-
+    select cast(user_id as varchar) as user_id
     from source
 
 )
