@@ -54,7 +54,7 @@ judged as not materialized (
 -- Few rows share this number with another, and no others can be the same event.
 shared as (
 
-    select event_hash
+    select event_hash as shared_hash
     from judged
     group by event_hash
     having count(*) > 1
@@ -78,7 +78,7 @@ compared as (
     from judged
     where
         reason is null
-        and judged.event_hash in (select shared.event_hash from shared)
+        and event_hash in (select shared_hash from shared)
 
 ),
 
