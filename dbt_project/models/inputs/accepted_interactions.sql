@@ -16,7 +16,20 @@ rejected as (
 
 final as (
 
-    select *
+    select
+        user_id,
+        item_id,
+        event_id,
+        event_type,
+        split,
+        value_text,
+        occurred_at_text,
+        surplus_text,
+        attributes,
+        value,
+        occurred_at,
+        source_file,
+        source_row
     from numbered
     where not exists (
         select 1

@@ -18,6 +18,10 @@ judged as not materialized (
     select
         *,
         case
+            when
+                surplus_text is not null
+                and coalesce(user_id, item_id, value_text, occurred_at_text) is null
+                then 'line cannot be read'
             when surplus_text is not null then 'line has too many fields'
             when user_id is null or trim(user_id) = '' then 'user_id is missing'
             when item_id is null or trim(item_id) = '' then 'item_id is missing'
@@ -54,10 +58,19 @@ judged as not materialized (
 -- Few rows share this number with another, and no others can be the same event.
 shared as (
 
-    select event_hash as shared_hash
+    select event_hash
     from judged
     group by event_hash
     having count(*) > 1
+
+),
+
+suspected as (
+
+    select judged.*
+    from judged
+    inner join shared on judged.event_hash = shared.event_hash
+    where judged.reason is null
 
 ),
 
@@ -75,10 +88,7 @@ compared as (
             -- Of several events under one key the same one stays, in whatever order they come.
             order by occurred_at, user_id, item_id, event_type, value, source_file, source_row
         ) as nth_of_the_same
-    from judged
-    where
-        reason is null
-        and event_hash in (select shared_hash from shared)
+    from suspected
 
 ),
 
