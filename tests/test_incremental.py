@@ -101,24 +101,24 @@ def test_files(file_format, warehouse, tmp_path):
 
 def test_files_that_change(warehouse, tmp_path):
     variables = custom(tmp_path / "*.csv", COLUMNS)
-    write(tmp_path / "1.csv", FIRST)
-    write(tmp_path / "2.csv", SECOND)
+    first, second = tmp_path / "1.csv", tmp_path / "2.csv"
+    write(first, SECOND)
+    write(second, FIRST)
     night(warehouse, **variables)
 
-    # It has grown since.
-    write(tmp_path / "2.csv", THIRD)
-    os.utime(tmp_path / "2.csv", (2_000_000_000, 2_000_000_000))
-    assert "2.csv. All files are read again" in night(warehouse, **variables)
+    # One has grown since; the other is gone: what was read stays, until it is asked for.
+    write(first, THIRD)
+    os.utime(first, (2_000_000_000, 2_000_000_000))
+    second.rename(tmp_path / "2.old")
+    said = night(warehouse, **variables)
+    assert f"Changed since it was read, and read again: {first}" in said
+    assert f"{second} is gone" in said
     assert warehouse.rows("select count(*) from inputs.interactions") == [(len(FIRST) + 11,)]
+
+    (tmp_path / "2.old").rename(second)
     is_as_if_read_at_once(warehouse, **variables)
 
-    # It is gone: what was read stays, until it is asked for.
-    (tmp_path / "1.csv").rename(tmp_path / "1.old")
-    assert "1.csv is gone" in night(warehouse, **variables)
-    assert warehouse.rows("select count(*) from inputs.interactions") == [(len(FIRST) + 11,)]
-
     # Another reading of the same files.
-    (tmp_path / "1.old").rename(tmp_path / "1.csv")
     variables["custom"]["interactions"]["attributes"] = ["amount"]
     night(warehouse, **variables)
     assert warehouse.rows("select count(attributes) from inputs.interactions") == [

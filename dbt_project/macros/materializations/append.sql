@@ -3,7 +3,8 @@
     {{ is_not_loaded() }}`; compiled and run by hand, the query gives all rows. It is made anew with
     --full-refresh, when the query or a view under it has changed, and when `loading` says so.
 
-    Rows lie in the order in which they were read, so that their place tells the line of a file.
+    Rows lie in the order in which they were read, so that their place tells the line of a file:
+    what one query adds is in one piece, and DuckDB keeps the order when it closes gaps.
 -#}
 {% materialization append, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -39,6 +40,9 @@
         {% do run_query('set variable ' ~ variable ~ ' = ' ~ value) %}
     {% endfor %}
     {% if load.appends %}
+        {% if load.stale %}
+            {% do run_query('delete from ' ~ table ~ ' where ' ~ load.stale) %}
+        {% endif %}
         {% call statement('main') -%}
             insert into {{ table }}
             {{ compiled_code }}
