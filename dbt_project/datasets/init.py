@@ -1,4 +1,4 @@
-"""Guess how your own files map to foryou's inputs: ``make init INTERACTIONS=… ITEMS=… > shop.yml``.
+"""Guess how your own files map to foryou's inputs: ``make init INTERACTIONS=… ITEMS=…``.
 
 What is written are the vars of ``dataset: custom``, each guess with what it rests on, and the
 questions that the files could not answer.

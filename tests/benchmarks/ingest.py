@@ -19,7 +19,6 @@ from pathlib import Path
 import duckdb
 
 ROOT = Path(__file__).parents[2]
-MODELS = "stg_movielens_csv__interactions +interactions rejected_interactions"
 CUSTOM = """
 dataset: custom
 custom:
@@ -94,7 +93,7 @@ def main() -> None:
         }
         dbt = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "run"]
         dbt += ["--project-dir", "dbt_project", "--target-path", f"{folder}/target"]
-        dbt += ["--log-path", f"{folder}/logs", "--select", *MODELS.split()]
+        dbt += ["--log-path", f"{folder}/logs", "--select", "+interactions"]
         dbt += ["--vars", f"{{dataset: ml-25m, data_dir: '{folder}'}}"]
         empty = subprocess.run([*dbt, "--empty"], cwd=ROOT, env=environment, capture_output=True)
         if empty.returncode != 0:
@@ -105,7 +104,6 @@ def main() -> None:
             print(f"    {model:30} {seconds:8.1f} s")
         nights = {}
         dbt[-1] = CUSTOM.format(folder=folder / "ml-25m")
-        dbt[dbt.index(MODELS.split()[0])] = "stg_custom__interactions"
         environment["FORYOU_DATABASE"] = f"{folder}/custom.duckdb"
         for name, n_rows in {"own file": 0, "a night later": options.rows // 1000}.items():
             if n_rows:
