@@ -12,9 +12,24 @@ class Columns:
     ITEM_KEY = "item_key"
     IS_POSITIVE = "is_positive"
     WEIGHT = "weight"
+    RECENCY_RANK = "recency_rank"
+    LAST_INTERACTION_AT = "last_interaction_at"
     SCORE = "score"
     RANK = "rank"
+    ENTITY = "entity"
+    KEY = "key"
+    VECTOR = "vector"
+    KIND = "kind"
+    ATTRIBUTE = "attribute"
+    INDEX_TYPE = "index_type"
+    N_ITEMS = "n_items"
+    N_USERS = "n_users"
+    K = "k"
+    RECALL = "recall"
 
+
+USER = "user"
+ITEM = "item"
 
 CANDIDATES = pa.schema(
     [
@@ -26,3 +41,27 @@ CANDIDATES = pa.schema(
         (Columns.RANK, pa.int32()),
     ]
 )
+
+ANN_RECALL = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.SOURCE, pa.string()),
+        (Columns.INDEX_TYPE, pa.string()),
+        (Columns.N_ITEMS, pa.int32()),
+        (Columns.N_USERS, pa.int32()),
+        (Columns.K, pa.int32()),
+        (Columns.RECALL, pa.float64()),
+    ]
+)
+
+
+def vectors_schema(dimensions: int) -> pa.Schema:
+    """One row per fold, entity (user or item) and key: a vector of so many numbers."""
+    return pa.schema(
+        [
+            (Columns.FOLD, pa.string()),
+            (Columns.ENTITY, pa.string()),
+            (Columns.KEY, pa.int32()),
+            (Columns.VECTOR, pa.list_(pa.float32(), dimensions)),
+        ]
+    )

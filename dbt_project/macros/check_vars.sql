@@ -3,11 +3,15 @@
     message, before anything runs. The rules for one var alone are tables, the rest is spelt out.
 -#}
 {% macro check_vars() -%}
-    {%- set known_sources = ['popular', 'trending', 'popular_in_segment', 'cooccurrence', 'als'] -%}
+    {%- set known_sources = [
+        'popular', 'trending', 'popular_in_segment', 'cooccurrence', 'transitions', 'rp3beta',
+        'ease', 'als', 'svd',
+    ] -%}
     {%- set choices = {
         'dataset': var('datasets') | list,
         'candidate_users': ['test', 'all'],
         'cooccurrence_normalization': ['cosine', 'lift'],
+        'ann_index': ['hnsw', 'ivf'],
     } -%}
     {%- set lists_of_choices = {
         'splits': ['time', 'leave_one_out', 'random', 'predefined'],
@@ -15,9 +19,11 @@
     } -%}
     {%- set positive_integers = [
         'max_id_length', 'cooccurrence_window', 'cooccurrence_neighbors', 'cooccurrence_history',
-        'als_factors', 'als_iterations', 'ranked_k', 'recommendations_k', 'similar_items_k',
-        'popular_k', 'trending_k', 'popular_in_segment_k', 'cooccurrence_k', 'als_k',
-        'jackknife_groups',
+        'transitions_window', 'transitions_neighbors', 'transitions_history',
+        'rp3beta_neighbors', 'rp3beta_max_history', 'ease_max_items', 'als_factors',
+        'als_iterations', 'svd_factors', 'hnsw_m', 'hnsw_ef_construction', 'hnsw_ef_search',
+        'ivf_probes', 'candidates_k', 'ranked_k', 'recommendations_k', 'similar_items_k',
+        'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
@@ -35,16 +41,27 @@
         'cooccurrence_half_life_days': [0, none, false, true],
         'cooccurrence_shrinkage': [0, none, true, false],
         'cooccurrence_history_decay': [0, 1, false, false],
+        'transitions_beta': [0, 1, true, false],
+        'transitions_source_beta': [0, 1, true, false],
+        'transitions_history_decay': [0, 1, false, false],
+        'rp3beta_alpha': [0, none, false, false],
+        'rp3beta_beta': [0, 1, true, false],
+        'rp3beta_history_decay': [0, 1, false, false],
+        'ease_regularization': [0, none, false, false],
+        'ease_max_memory_gb': [0, none, false, false],
         'als_regularization': [0, none, true, false],
         'als_alpha': [0, none, false, false],
         'als_random_state': [0, none, true, false],
+        'svd_damping': [0, 1, true, false],
+        'svd_random_state': [0, none, true, false],
+        'ann_exact_up_to': [0, none, true, false],
         'rrf_k': [0, none, true, false],
     } -%}
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
         'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms',
         'custom', 'attach', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
-        'metric_segments', 'metric_ks', 'blend_weights', 'blend_weights_by_split',
+        'metric_segments', 'metric_ks', 'candidate_recall_ks', 'blend_weights', 'blend_weights_by_split',
     ] -%}
     {%- set problems = [] -%}
 
@@ -177,26 +194,21 @@
     {%- endif -%}
 
     {#- Lengths: no list is asked for more than what it is cut from can hold. -#}
-    {%- set longest = none -%}
-    {%- set ks = var('metric_ks') -%}
-    {%- if ks is string or ks is not iterable or not ks
-        or ks | reject('integer') | list or ks | select('integer') | select('<', 1) | list -%}
-        {%- do problems.append('metric_ks: must be a list of whole numbers above 0, is ' ~ ks) -%}
-    {%- else -%}
-        {%- for source in known_sources
-            if source ~ '_k' in whole and source in var('sources') and var(source ~ '_k') < ks | max -%}
-            {%- do problems.append(
-                'metric_ks: asks for the first ' ~ ks | max ~ ' of ' ~ source ~ ', but '
-                ~ source ~ '_k gives only ' ~ var(source ~ '_k') ~ ' candidates'
-            ) -%}
-        {%- endfor -%}
-        {%- if 'ranked_k' in whole and var('ranked_k') < ks | max -%}
-            {%- do problems.append(
-                'metric_ks: asks for the first ' ~ ks | max ~ ' of the ranker, but ranked_k passes on '
-                ~ var('ranked_k')
-            ) -%}
+    {%- for name in ['metric_ks', 'candidate_recall_ks'] -%}
+        {%- set ks = var(name) -%}
+        {%- if ks is string or ks is not iterable or not ks
+            or ks | reject('integer') | list or ks | select('integer') | select('<', 1) | list -%}
+            {%- do problems.append(name ~ ': must be a list of whole numbers above 0, is ' ~ ks) -%}
+        {%- else -%}
+            {%- for length, of in {'candidates_k': 'a source', 'ranked_k': 'the ranker'}.items()
+                if length in whole and var(length) < ks | max -%}
+                {%- do problems.append(
+                    name ~ ': asks for the first ' ~ ks | max ~ ' of ' ~ of ~ ', but ' ~ length
+                    ~ ' gives only ' ~ var(length)
+                ) -%}
+            {%- endfor -%}
         {%- endif -%}
-    {%- endif -%}
+    {%- endfor -%}
     {%- if 'ranked_k' in whole and 'recommendations_k' in whole
         and var('recommendations_k') > var('ranked_k') -%}
         {%- do problems.append(

@@ -3,7 +3,7 @@
 -- One row per fold, source, user and proposed item.
 
 with
-{% for source in active_sources() %}
+{% for source in active_sources() if source not in vector_sources() %}
 {{ source }}_candidates as (
 
     select * from {{ ref(source ~ '_candidates') }}
@@ -11,9 +11,17 @@ with
 ),
 {% endfor %}
 
+{% if vector_sources() %}
+vector_candidates as (
+
+    select * from {{ ref('vector_candidates') }}
+
+),
+{% endif %}
+
 final as (
 
-    {% for source in active_sources() %}
+    {% for source in active_sources() if source not in vector_sources() %}
     select
         fold,
         source,
@@ -22,8 +30,18 @@ final as (
         score,
         rank
     from {{ source }}_candidates
-    {{ 'union all' if not loop.last }}
+    {{ 'union all' if not loop.last or vector_sources() }}
     {%- endfor %}
+    {%- if vector_sources() %}
+    select
+        fold,
+        source,
+        user_key,
+        item_key,
+        score,
+        rank
+    from vector_candidates
+    {%- endif %}
 
 )
 

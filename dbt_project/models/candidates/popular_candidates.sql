@@ -21,7 +21,7 @@ scored_items as (
 
 final as (
 
-    {{ top_unseen('popular', 'scored_items', var('popular_k')) | indent(4) }}
+    {{ top_unseen('popular', 'scored_items', var('candidates_k')) | indent(4) }}
 
 )
 

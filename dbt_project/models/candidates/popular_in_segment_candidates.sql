@@ -82,7 +82,7 @@ scored_items as (
 final as (
 
     {{ top_unseen(
-        'popular_in_segment', 'scored_items', var('popular_in_segment_k'), audience='segment'
+        'popular_in_segment', 'scored_items', var('candidates_k'), audience='segment'
     ) | indent(4) }}
 
 )

@@ -22,7 +22,7 @@ scored_items as (
 
 final as (
 
-    {{ top_unseen('trending', 'scored_items', var('trending_k')) | indent(4) }}
+    {{ top_unseen('trending', 'scored_items', var('candidates_k')) | indent(4) }}
 
 )
 

@@ -7,6 +7,12 @@ with user_metrics as (
 
 ),
 
+candidate_recall as (
+
+    select * from {{ ref('candidate_recall') }}
+
+),
+
 evaluated_users as (
 
     select * from {{ ref('evaluated_users') }}
@@ -16,9 +22,17 @@ evaluated_users as (
 -- A metric that a user has no value for (null) is no part of its mean.
 tall as (
 
-    unpivot user_metrics
-    on {{ user_metric_names() | join(', ') }}
-    into name metric value value
+    from (
+        unpivot user_metrics
+        on {{ user_metric_names() | join(', ') }}
+        into name metric value value
+    )
+    union all
+    from (
+        unpivot candidate_recall
+        on candidate_recall, candidate_recall_added
+        into name metric value value
+    )
 
 ),
 

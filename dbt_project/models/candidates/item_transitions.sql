@@ -1,0 +1,92 @@
+{{ config(materialized='by_fold', enabled='transitions' in active_sources()) }}
+
+-- One row per fold, item and item liked soon after it, the sooner the more: a Markov chain with
+-- skips. What is popular follows everything, so both ends are damped by their popularity.
+
+with user_items as (
+
+    select * from {{ ref('user_items') }}
+    where {{ in_current_fold() }}
+
+),
+
+likes as (
+
+    select
+        fold,
+        user_key,
+        item_key,
+        recency_rank
+    from user_items
+    where is_positive
+
+),
+
+item_totals as (
+
+    select
+        fold,
+        item_key,
+        count(*) as n_likes
+    from likes
+    group by fold, item_key
+
+),
+
+steps as (
+
+    select
+        earlier.fold,
+        earlier.item_key,
+        later.item_key as neighbor_item_key,
+        {{ exact_sum('1.0 / (earlier.recency_rank - later.recency_rank)') }} as weight
+    from likes as earlier
+    inner join likes as later
+        on
+            earlier.fold = later.fold
+            and earlier.user_key = later.user_key
+            and earlier.recency_rank > later.recency_rank
+            and earlier.recency_rank <= later.recency_rank + {{ var('transitions_window') }}
+    group by all
+
+),
+
+scored as (
+
+    select
+        steps.fold,
+        steps.item_key,
+        steps.neighbor_item_key,
+        steps.weight,
+        steps.weight
+        / (
+            power(own.n_likes, {{ var('transitions_source_beta') }})
+            * power(neighbor.n_likes, {{ var('transitions_beta') }})
+        ) as score
+    from steps
+    inner join item_totals as own
+        on steps.fold = own.fold and steps.item_key = own.item_key
+    inner join item_totals as neighbor
+        on steps.fold = neighbor.fold and steps.neighbor_item_key = neighbor.item_key
+
+),
+
+final as (
+
+    select
+        fold,
+        item_key,
+        neighbor_item_key,
+        weight,
+        score,
+        cast(
+            row_number() over (
+                partition by fold, item_key order by score desc, neighbor_item_key
+            ) as integer
+        ) as rank
+    from scored
+    qualify rank <= {{ var('transitions_neighbors') }}
+
+)
+
+select * from final

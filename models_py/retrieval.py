@@ -1,0 +1,297 @@
+"""Retrieval through FAISS: the items whose vectors have the largest inner product with a user's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import csr_matrix
+
+from models_py.columns import ANN_RECALL, CANDIDATES, ITEM, USER, Columns
+from models_py.tables import (
+    CELLS_PER_BLOCK,
+    candidate_rows,
+    folds_of,
+    rows_of,
+    top_k,
+    vectors_of,
+)
+
+EXACT = "exact"
+INDEX_TYPES = ("hnsw", "ivf")
+
+
+@dataclass(frozen=True)
+class RetrievalParameters:
+    """Parameters of :class:`VectorIndex`."""
+
+    exact_up_to: int = 200_000
+    """Items up to which every vector is compared; above it, only those that the index leads to."""
+    index_type: str = "hnsw"
+    """The index above that size: hnsw or ivf."""
+    hnsw_m: int = 32
+    """HNSW: neighbours of an item in the graph."""
+    hnsw_ef_construction: int = 200
+    """HNSW: how many items are looked at to find those neighbours."""
+    hnsw_ef_search: int = 1000
+    """HNSW: how many items a search looks at; never fewer than it is asked for."""
+    ivf_probes: int = 64
+    """IVF: how many of the 4 × √n cells a search looks into."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises
+        ------
+        ValueError
+            When the index type is unknown, exact_up_to is negative or a number is below 1.
+        """
+        if self.index_type not in INDEX_TYPES:
+            raise ValueError(f"index_type must be one of {INDEX_TYPES}, got {self.index_type!r}")
+        if self.exact_up_to < 0:
+            raise ValueError(f"exact_up_to must be at least 0, got {self.exact_up_to}")
+        for name in ("hnsw_m", "hnsw_ef_construction", "hnsw_ef_search", "ivf_probes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+class VectorIndex:
+    """Maximum inner product search: all items up to a size, an approximate index above.
+
+    A graph (HNSW; Malkov, Yashunin 2018) or cells (IVF; Jégou, Douze, Schmid 2011) need a distance
+    in which near and near is near, which an inner product is not. So each item gets one number
+    more, √(m² − |x|²) with m the largest norm, and each user a 0: then the nearest by Euclidean
+    distance has the largest inner product (Bachrach et al. 2014).
+
+    Examples
+    --------
+    >>> index = VectorIndex(RetrievalParameters()).fit(np.array([[1, 0], [0, 3], [2, 2]]))
+    >>> places, scores = index.search(np.array([[1, 0]]), k=2)
+    >>> places.tolist(), scores.tolist()
+    ([[2, 0]], [[2.0, 1.0]])
+    """
+
+    def __init__(self, parameters: RetrievalParameters) -> None:
+        self.parameters = parameters
+
+    def fit(self, vectors: np.ndarray) -> "VectorIndex":
+        """Index the items.
+
+        Parameters
+        ----------
+        vectors : float array, shape (n_items, d)
+            A vector for each item.
+
+        Returns
+        -------
+        VectorIndex
+            Itself, with ``index_type_``: exact, hnsw or ivf.
+        """
+        parameters = self.parameters
+        self.vectors_ = np.ascontiguousarray(vectors, dtype=np.float32)
+        n_items, dimensions = self.vectors_.shape
+        if n_items <= parameters.exact_up_to:
+            self.index_type_ = EXACT
+            self.index_ = faiss.IndexFlatIP(dimensions)
+            self.index_.add(self.vectors_)
+            return self
+        self.index_type_ = parameters.index_type
+        squares = np.square(self.vectors_, dtype=np.float64).sum(axis=1)
+        filled = np.sqrt(squares.max() - squares).astype(np.float32)
+        augmented = np.column_stack([self.vectors_, filled])
+        if self.index_type_ == "hnsw":
+            self.index_ = faiss.IndexHNSWFlat(dimensions + 1, parameters.hnsw_m)
+            self.index_.hnsw.efConstruction = parameters.hnsw_ef_construction
+        else:
+            n_cells = max(1, int(4 * np.sqrt(n_items)))
+            cells = faiss.IndexFlatL2(dimensions + 1)
+            self.index_ = faiss.IndexIVFFlat(cells, dimensions + 1, n_cells)
+            # So that FAISS need not warn of cells with few items.
+            self.index_.cp.min_points_per_centroid = 1
+            self.index_.nprobe = min(parameters.ivf_probes, n_cells)
+        # Threads would add items to a graph in whatever order they come.
+        n_threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1)
+        try:
+            self.index_.train(augmented)
+            self.index_.add(augmented)
+        finally:
+            faiss.omp_set_num_threads(n_threads)
+        return self
+
+    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Find the items with the largest inner product.
+
+        Parameters
+        ----------
+        queries : float array, shape (n, d)
+            A vector for each user.
+        k : int
+            Items a user, at most.
+
+        Returns
+        -------
+        tuple of arrays, shape (n, min(k, n_items))
+            Items by their place in the fit and their inner products, largest first, ties by
+            place. Where an index leads to fewer, the rest scores -inf.
+        """
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        k = min(k, len(self.vectors_))
+        if self.index_type_ == EXACT:
+            scores, places = self.index_.search(queries, k)
+        else:
+            if self.index_type_ == "hnsw":
+                self.index_.hnsw.efSearch = max(k, self.parameters.hnsw_ef_search)
+            augmented = np.column_stack([queries, np.zeros(len(queries), dtype=np.float32)])
+            _, places = self.index_.search(augmented, k)
+            scores = np.einsum("nkd,nd->nk", self.vectors_[places], queries)
+        scores[places < 0] = -np.inf
+        order = np.lexsort((places, -scores), axis=-1)
+        return np.take_along_axis(places, order, 1), np.take_along_axis(scores, order, 1)
+
+
+def vector_candidates(
+    vectors: pa.Table,
+    user_items: pa.Table,
+    users: pa.Table,
+    items: pa.Table,
+    k: int,
+    parameters: RetrievalParameters,
+) -> pa.RecordBatchReader:
+    """Propose the ``k`` items whose vectors fit a user's best, for each fold and source.
+
+    Parameters
+    ----------
+    vectors : pa.Table
+        One row per fold, source, entity (user or item) and key: fold, source, entity, key, vector.
+    user_items : pa.Table
+        One row per fold, user and item met, which is not proposed again: fold, user_key, item_key.
+    users : pa.Table
+        One row per fold and user to propose to: fold, user_key.
+    items : pa.Table
+        One row per fold and item that may be proposed: fold, item_key.
+    k : int
+        Items a user, at most.
+    parameters : RetrievalParameters
+        How to search.
+
+    Returns
+    -------
+    pa.RecordBatchReader
+        As ``columns.CANDIDATES``, a block of users at a time, in no order. Users and items
+        without a vector have no row.
+    """
+
+    def blocks() -> Iterator[pa.RecordBatch]:
+        for fold in folds_of(vectors):
+            met = rows_of(user_items, fold=fold)
+            for source, index, item_keys, queries, user_keys in _searches(
+                vectors, users, items, fold, parameters
+            ):
+                seen = _seen(met, user_keys, item_keys)
+                for rows in _blocks_of_like_history(seen, k):
+                    places, scores = _unseen(index, queries[rows], seen[rows], k)
+                    yield candidate_rows(fold, source, user_keys[rows], item_keys[places], scores)
+
+    return pa.RecordBatchReader.from_batches(CANDIDATES, blocks())
+
+
+def ann_recall(
+    vectors: pa.Table,
+    users: pa.Table,
+    items: pa.Table,
+    k: int,
+    n_users: int,
+    parameters: RetrievalParameters,
+) -> pa.Table:
+    """Measure how much of the true top ``k`` the index finds, for each fold and source.
+
+    Parameters
+    ----------
+    vectors, users, items, parameters
+        As for :func:`vector_candidates`.
+    k : int
+        Items a user.
+    n_users : int
+        Users to measure on, spread evenly over their keys.
+
+    Returns
+    -------
+    pa.Table
+        As ``columns.ANN_RECALL``: the share of the k largest inner products, found by comparing
+        every item, that is in the index's answer.
+    """
+    rows = []
+    for fold in folds_of(vectors):
+        for source, index, item_keys, queries, _ in _searches(
+            vectors, users, items, fold, parameters
+        ):
+            sample = queries[:: -(-len(queries) // n_users)]
+            found, _ = index.search(sample, k)
+            best = np.concatenate(
+                [
+                    top_k(sample[start : start + n] @ index.vectors_.T, k)
+                    for n in [max(1, CELLS_PER_BLOCK // len(item_keys))]
+                    for start in range(0, len(sample), n)
+                ]
+            )
+            hits = [np.isin(true, mine).sum() for true, mine in zip(best, found, strict=True)]
+            recall = float(np.sum(hits)) / best.size
+            rows.append((fold, source, index.index_type_, len(item_keys), len(sample), k, recall))
+    columns = list(zip(*rows, strict=True)) or [[]] * len(ANN_RECALL)
+    return pa.table([list(column) for column in columns], schema=ANN_RECALL)
+
+
+def _searches(vectors, users, items, fold, parameters):
+    """Each source of a fold: its index, the keys of its items, and its users with their keys."""
+    of_fold = rows_of(vectors, fold=fold)
+    proposed_to = rows_of(users, fold=fold)[Columns.USER_KEY].to_numpy()
+    may_be_proposed = rows_of(items, fold=fold)[Columns.ITEM_KEY].to_numpy()
+    for source in sorted(of_fold[Columns.SOURCE].unique().to_pylist()):
+        of_source = rows_of(of_fold, source=source)
+        item_keys, item_vectors = vectors_of(rows_of(of_source, entity=ITEM), may_be_proposed)
+        user_keys, queries = vectors_of(rows_of(of_source, entity=USER), proposed_to)
+        if len(item_keys) and len(user_keys):
+            index = VectorIndex(parameters).fit(item_vectors)
+            yield source, index, item_keys, queries, user_keys
+
+
+def _seen(met: pa.Table, user_keys: np.ndarray, item_keys: np.ndarray) -> csr_matrix:
+    users, items = met[Columns.USER_KEY].to_numpy(), met[Columns.ITEM_KEY].to_numpy()
+    rows, columns = np.searchsorted(user_keys, users), np.searchsorted(item_keys, items)
+    rows, columns = rows.clip(max=len(user_keys) - 1), columns.clip(max=len(item_keys) - 1)
+    known = (user_keys[rows] == users) & (item_keys[columns] == items)
+    rows, columns = rows[known], columns[known]
+    shape = (len(user_keys), len(item_keys))
+    seen = csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape)
+    seen.sort_indices()
+    return seen
+
+
+def _blocks_of_like_history(seen: csr_matrix, k: int) -> Iterator[np.ndarray]:
+    """Users who have met about as many items: for a block is asked as much as its largest needs."""
+    n_seen = np.diff(seen.indptr)
+    order = np.argsort(-n_seen, kind="stable")
+    start = 0
+    while start < len(order):
+        n = max(1, CELLS_PER_BLOCK // 4 // (k + n_seen[order[start]]))
+        yield order[start : start + n]
+        start += n
+
+
+def _unseen(
+    index: VectorIndex, queries: np.ndarray, seen: csr_matrix, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    places, scores = index.search(queries, k + int(np.diff(seen.indptr).max()))
+    # A pair as one number; those that were seen are in ascending order.
+    n_items = seen.shape[1]
+    rows = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(seen.indptr))
+    pairs = rows * n_items + seen.indices
+    found = np.arange(len(queries))[:, None] * n_items + places
+    at = np.searchsorted(pairs, found).clip(max=max(0, len(pairs) - 1))
+    left_out = (pairs[at] == found) if len(pairs) else np.zeros(found.shape, dtype=bool)
+    left_out |= np.isneginf(scores)
+    scores[left_out] = -np.inf
+    kept = np.argsort(left_out, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(places, kept, 1), np.take_along_axis(scores, kept, 1)

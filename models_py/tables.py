@@ -1,0 +1,206 @@
+"""Between tables and arrays: the likes of a fold as a matrix, vectors and lists as rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_matrix
+
+from models_py.columns import CANDIDATES, Columns, vectors_schema
+
+# Users × items looked at at once: bounds memory, at a few times 8 bytes a cell.
+CELLS_PER_BLOCK = 20_000_000
+
+
+@dataclass(frozen=True)
+class FoldLikes:
+    """What the users of a fold have met and liked; rows are users, columns are items."""
+
+    fold: str
+    user_keys: np.ndarray
+    """Keys of the rows, ascending."""
+    item_keys: np.ndarray
+    """Keys of the columns, ascending."""
+    likes: csr_matrix
+    """Weight of each like, above 0."""
+    seen: csr_matrix
+    """True where a user has met an item, liked or not."""
+
+    @property
+    def users_with_likes(self) -> np.ndarray:
+        """Rows that have a like."""
+        return np.flatnonzero(np.diff(self.likes.indptr) > 0)
+
+    @property
+    def liked_items(self) -> np.ndarray:
+        """Columns that somebody likes: of the others nothing can be learned."""
+        return np.flatnonzero(np.bincount(self.likes.indices, minlength=len(self.item_keys)) > 0)
+
+
+def folds_of(table: pa.Table) -> list[str]:
+    """Name the folds of a table, in order."""
+    return sorted(pc.unique(table[Columns.FOLD]).to_pylist())
+
+
+def rows_of(table: pa.Table, **values: str) -> pa.Table:
+    """Keep the rows that have these values in the columns so named."""
+    for column, value in values.items():
+        table = table.filter(pc.equal(table[column], value))
+    return table
+
+
+def fold_likes(user_items: pa.Table) -> Iterator[FoldLikes]:
+    """Turn the likes of each fold into matrices, whatever the order of the rows.
+
+    Parameters
+    ----------
+    user_items : pa.Table
+        One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
+
+    Yields
+    ------
+    FoldLikes
+        One for each fold that has a like, in the order of their names.
+    """
+    for fold in folds_of(user_items):
+        met = rows_of(user_items, fold=fold)
+        # A fit depends on the order of its rows, and tables have none.
+        met = met.sort_by([(Columns.USER_KEY, "ascending"), (Columns.ITEM_KEY, "ascending")])
+        liked = met[Columns.IS_POSITIVE].to_numpy(zero_copy_only=False)
+        if not liked.any():
+            continue
+        user_keys, rows = np.unique(met[Columns.USER_KEY].to_numpy(), return_inverse=True)
+        item_keys, columns = np.unique(met[Columns.ITEM_KEY].to_numpy(), return_inverse=True)
+        weights = met[Columns.WEIGHT].to_numpy(zero_copy_only=False)[liked]
+        shape = (len(user_keys), len(item_keys))
+        yield FoldLikes(
+            fold=fold,
+            user_keys=user_keys,
+            item_keys=item_keys,
+            likes=csr_matrix((weights, (rows[liked], columns[liked])), shape=shape),
+            seen=csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape),
+        )
+
+
+def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -> pa.Table:
+    """Write vectors as rows.
+
+    Parameters
+    ----------
+    fold, entity : str
+        The same for all.
+    keys : int array, shape (n,)
+        Whose vectors they are.
+    vectors : float array, shape (n, d)
+        A vector a row.
+
+    Returns
+    -------
+    pa.Table
+        As ``columns.vectors_schema(d)``.
+    """
+    n, dimensions = vectors.shape
+    values = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    return pa.table(
+        [
+            pa.repeat(fold, n),
+            pa.repeat(entity, n),
+            keys.astype(np.int32),
+            pa.FixedSizeListArray.from_arrays(values, dimensions),
+        ],
+        schema=vectors_schema(dimensions),
+    )
+
+
+def vectors_of(rows: pa.Table, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read vectors back from rows.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        Rows of key and vector, all of one fold, source and entity: lists of one length.
+    keys : int array
+        Whose vectors are wanted; not all need have one.
+
+    Returns
+    -------
+    keys : int array, shape (n,)
+        Ascending.
+    vectors : float32 array, shape (n, d)
+        A vector for each key.
+    """
+    rows = rows.filter(pc.is_in(rows[Columns.KEY], pa.array(keys, pa.int32())))
+    rows = rows.sort_by(Columns.KEY)
+    keys = rows[Columns.KEY].to_numpy()
+    values = pc.list_flatten(rows[Columns.VECTOR]).to_numpy().astype(np.float32, copy=False)
+    return keys, values.reshape(len(keys), -1)
+
+
+def candidate_rows(
+    fold: str, source: str, user_keys: np.ndarray, item_keys: np.ndarray, scores: np.ndarray
+) -> pa.RecordBatch:
+    """Write lists as rows.
+
+    Parameters
+    ----------
+    fold, source : str
+        The same for all.
+    user_keys : int array, shape (n,)
+        Whose lists they are.
+    item_keys, scores : arrays, shape (n, k)
+        Items and scores, best first. What scores -inf is left out; it must stand at the end.
+
+    Returns
+    -------
+    pa.RecordBatch
+        As ``columns.CANDIDATES``.
+    """
+    kept = np.isfinite(scores)
+    n_kept = int(kept.sum())
+    ranks = np.broadcast_to(np.arange(1, scores.shape[1] + 1), scores.shape)
+    return pa.record_batch(
+        [
+            pa.repeat(fold, n_kept),
+            pa.repeat(source, n_kept),
+            np.repeat(user_keys, kept.sum(axis=1)).astype(np.int32),
+            item_keys[kept].astype(np.int32),
+            scores[kept].astype(np.float64),
+            ranks[kept].astype(np.int32),
+        ],
+        schema=CANDIDATES,
+    )
+
+
+def top_k(scores: np.ndarray, k: int) -> np.ndarray:
+    """Find the columns of the largest values in each row.
+
+    Parameters
+    ----------
+    scores : float array, shape (n, m)
+        Values.
+    k : int
+        Columns a row, at most.
+
+    Returns
+    -------
+    int array, shape (n, min(k, m))
+        Columns, largest value first, ties by column.
+
+    Examples
+    --------
+    >>> top_k(np.array([[0.1, 0.7, 0.7, 0.3]]), k=3).tolist()
+    [[1, 2, 3]]
+    """
+    n, m = scores.shape
+    k = min(k, m)
+    if k == 0:
+        return np.empty((n, 0), dtype=np.intp)
+    thresholds = np.partition(scores, m - k, axis=1)[:, m - k]
+    best = np.empty((n, k), dtype=np.intp)
+    for row, (values, threshold) in enumerate(zip(scores, thresholds, strict=True)):
+        # Ascending columns, so that a stable sort leaves ties in their order.
+        columns = np.flatnonzero(values >= threshold)
+        best[row] = columns[np.argsort(-values[columns], kind="stable")[:k]]
+    return best
