@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
@@ -118,9 +119,7 @@ class ALS:
         """Score every item for users with these likes, shape (n, n_items)."""
         return self.fold_in(likes) @ self.item_factors_.T
 
-    def _library_model(self):
-        from implicit.cpu.als import AlternatingLeastSquares
-
+    def _library_model(self) -> AlternatingLeastSquares:
         return AlternatingLeastSquares(
             factors=self.parameters.factors,
             regularization=self.penalty_,

@@ -10,6 +10,9 @@ from scipy.sparse.linalg import svds
 from models_py.columns import ITEM, USER, vectors_schema
 from models_py.tables import fold_likes, vector_rows
 
+# Cells up to which a matrix is decomposed whole.
+DENSE_UP_TO = 1_000_000
+
 
 @dataclass(frozen=True)
 class SVDParameters:
@@ -110,14 +113,16 @@ def right_singular_vectors(
     n_columns = matrix.shape[1]
     values, vectors = np.zeros(n), np.zeros((n_columns, n))
     found = min(n, min(matrix.shape))
-    if found < min(matrix.shape):
-        start = np.random.default_rng(random_state).normal(size=min(matrix.shape))
-        _, singular, rights = svds(matrix.astype(np.float64), k=found, v0=start)
+    if np.prod(matrix.shape) <= DENSE_UP_TO or found == min(matrix.shape):
+        # All of them at once: ARPACK loses its way among equal singular values of small matrices.
+        _, singular, rights = np.linalg.svd(matrix.toarray(), full_matrices=False)
+        singular, rights = singular[:found], rights[:found]
+    else:
+        random = np.random.default_rng(random_state)
+        start = random.normal(size=min(matrix.shape))
+        _, singular, rights = svds(matrix.astype(np.float64), k=found, v0=start, rng=random)
         order = np.argsort(-singular, kind="stable")
         singular, rights = singular[order], rights[order]
-    else:
-        # ARPACK finds all but one; a matrix so small is dense anyway.
-        _, singular, rights = np.linalg.svd(matrix.toarray(), full_matrices=False)
     # Beyond the rank there is no direction, only rounding.
     known = singular > singular.max(initial=0.0) * 1e-9
     largest = np.abs(rights).argmax(axis=1)

@@ -135,7 +135,7 @@ def vectors_of(rows: pa.Table, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray
     rows = rows.sort_by(Columns.KEY)
     keys = rows[Columns.KEY].to_numpy()
     values = pc.list_flatten(rows[Columns.VECTOR]).to_numpy().astype(np.float32, copy=False)
-    return keys, values.reshape(len(keys), -1)
+    return keys, values.reshape(len(keys), len(values) // max(1, len(keys)))
 
 
 def candidate_rows(

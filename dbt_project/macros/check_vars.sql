@@ -60,7 +60,7 @@
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
         'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms',
-        'custom', 'attach', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
+        'custom', 'attach', 'folds', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
         'metric_segments', 'metric_ks', 'candidate_recall_ks', 'blend_weights', 'blend_weights_by_split',
     ] -%}
     {%- set problems = [] -%}
@@ -273,6 +273,24 @@
         {%- do problems.append(
             'amazon_category: must be letters, digits and underscores, is ' ~ var('amazon_category')
         ) -%}
+    {%- endif -%}
+
+    {#- As in the model folds. -#}
+    {%- set fold_names = ['live'] -%}
+    {%- for split in active_splits() -%}
+        {%- set prefix = {'time': '', 'leave_one_out': 'loo_'}.get(split, split ~ '_') -%}
+        {%- do fold_names.extend([prefix ~ 'tune', prefix ~ 'holdout']) -%}
+    {%- endfor -%}
+    {%- if var('folds') is not none -%}
+        {%- if var('folds') is string or var('folds') is not iterable or not var('folds') -%}
+            {%- do problems.append('folds: must be null or a list of folds, is ' ~ var('folds')) -%}
+        {%- else -%}
+            {%- for fold in var('folds') if fold not in fold_names -%}
+                {%- do problems.append(
+                    'folds: "' ~ fold ~ '" does not exist; choose from ' ~ fold_names | join(', ')
+                ) -%}
+            {%- endfor -%}
+        {%- endif -%}
     {%- endif -%}
 
     {%- for name in ['segment_attributes', 'metric_segments']

@@ -20,7 +20,7 @@ final as (
         '{{ source }}' as source,
         entity,
         key,
-        cast(vector as float []) as vector
+        cast(vector as float[]) as vector
     from {{ source }}_vectors
     {{ 'union all' if not loop.last }}
     {%- endfor %}

@@ -128,3 +128,6 @@ select
     *,
     split <> 'live' as is_evaluated
 from final
+{%- if var('folds') is not none %}
+where fold in {{ in_list(var('folds')) }}
+{%- endif %}
