@@ -22,7 +22,7 @@
         'transitions_window', 'transitions_neighbors', 'transitions_history',
         'rp3beta_neighbors', 'rp3beta_max_history', 'ease_max_items', 'als_factors',
         'als_iterations', 'svd_factors', 'hnsw_m', 'hnsw_ef_construction', 'hnsw_ef_search',
-        'ivf_probes', 'candidates_k', 'ranked_k', 'recommendations_k', 'similar_items_k',
+        'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k', 'recommendations_k', 'similar_items_k',
         'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}

@@ -8,7 +8,7 @@
 with fold_users as (
 
     select * from {{ ref('fold_users') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
@@ -22,7 +22,7 @@ fold_items as (
 user_items as (
 
     select * from {{ ref('user_items') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 

@@ -1,4 +1,8 @@
-{{ config(materialized='by_fold', enabled='cooccurrence' in active_sources()) }}
+{{ config(
+    materialized='by_fold',
+    in_blocks_of_users=true,
+    enabled='cooccurrence' in active_sources(),
+) }}
 
 -- One row per fold, user and proposed item: the neighbours of what the user liked last, newer
 -- likes weighing more.

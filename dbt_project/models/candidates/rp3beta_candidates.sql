@@ -1,4 +1,8 @@
-{{ config(materialized='by_fold', enabled='rp3beta' in active_sources()) }}
+{{ config(
+    materialized='by_fold',
+    in_blocks_of_users=true,
+    enabled='rp3beta' in active_sources(),
+) }}
 
 -- One row per fold, user and proposed item: where a random walk of three steps from the user ends.
 

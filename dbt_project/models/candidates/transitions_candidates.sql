@@ -1,4 +1,8 @@
-{{ config(materialized='by_fold', enabled='transitions' in active_sources()) }}
+{{ config(
+    materialized='by_fold',
+    in_blocks_of_users=true,
+    enabled='transitions' in active_sources(),
+) }}
 
 -- One row per fold, user and proposed item: what people liked next after what the user liked last,
 -- the very last weighing most.

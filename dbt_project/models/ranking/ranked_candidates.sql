@@ -1,4 +1,4 @@
-{{ config(materialized='by_fold') }}
+{{ config(materialized='by_fold', in_blocks_of_users=true) }}
 
 -- One row per fold, ranker, user and candidate: reciprocal rank fusion of the sources. It needs
 -- no labels and no scores that compare, and is what every later ranker must beat.
@@ -13,7 +13,7 @@ with folds as (
 candidates as (
 
     select * from {{ ref('candidates') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
