@@ -11,13 +11,6 @@ with fold_users as (
 
 ),
 
-fold_items as (
-
-    select * from {{ ref('fold_items') }}
-    where {{ in_current_fold() }}
-
-),
-
 item_features as (
 
     select * from {{ ref('item_features') }}
@@ -66,7 +59,7 @@ user_terms as (
 
 ),
 
-profiles as (
+strongest_terms as (
 
     select
         fold,
@@ -80,30 +73,73 @@ profiles as (
 
 ),
 
-profile_lengths as (
+lengths as (
 
     select
         fold,
         user_key,
         sqrt({{ exact_sum('weight * weight', 12) }}) as length
-    from profiles
+    from strongest_terms
     group by fold, user_key
 
 ),
 
-items_of_terms as (
+profiles as (
 
     select
-        fold_items.fold,
-        fold_items.item_key,
+        strongest_terms.fold,
+        strongest_terms.user_key,
+        strongest_terms.term,
+        strongest_terms.weight / lengths.length as weight
+    from strongest_terms
+    inner join lengths
+        on
+            strongest_terms.fold = lengths.fold
+            and strongest_terms.user_key = lengths.user_key
+    where lengths.length > 0
+
+),
+
+-- Items with the same terms tie: of those, what is liked of late. A place says it in one number.
+places as (
+
+    select
+        fold,
+        item_key,
+        cast(
+            row_number() over (
+                partition by fold order by trending_score desc, item_key
+            ) as integer
+        ) as place
+    from item_features
+
+),
+
+places_of_terms as (
+
+    select
+        places.fold,
+        places.place,
         item_terms.term,
         item_terms.weight
-    from fold_items
-    inner join item_terms on fold_items.item_key = item_terms.item_key
+    from places
+    inner join item_terms on places.item_key = item_terms.item_key
     qualify row_number() over (
-        partition by fold_items.fold, item_terms.term
-        order by item_terms.weight desc, fold_items.item_key
+        partition by places.fold, item_terms.term order by item_terms.weight desc, places.place
     ) <= {{ var('content_term_items') }}
+
+),
+
+met as (
+
+    select
+        user_items.fold,
+        user_items.user_key,
+        places.place
+    from user_items
+    semi join fold_users using (fold, user_key)
+    inner join places
+        on user_items.fold = places.fold and user_items.item_key = places.item_key
 
 ),
 
@@ -112,43 +148,46 @@ scored as (
     select
         profiles.fold,
         profiles.user_key,
-        items_of_terms.item_key,
-        {{ exact_sum('profiles.weight * items_of_terms.weight', 12) }} as score
+        places_of_terms.place,
+        {{ exact_sum('profiles.weight * places_of_terms.weight', 12) }} as score
     from profiles
-    inner join items_of_terms
+    inner join places_of_terms
         on
-            profiles.fold = items_of_terms.fold
-            and profiles.term = items_of_terms.term
+            profiles.fold = places_of_terms.fold
+            and profiles.term = places_of_terms.term
     group by all
+
+),
+
+best as (
+
+    select
+        fold,
+        user_key,
+        place,
+        score,
+        cast(
+            row_number() over (
+                partition by fold, user_key order by score desc, place
+            ) as integer
+        ) as rank
+    from scored
+    anti join met using (fold, user_key, place)
+    qualify rank <= {{ var('content_k') }}
 
 ),
 
 final as (
 
     select
-        scored.fold,
+        best.fold,
         cast('content' as varchar) as source,
-        scored.user_key,
-        scored.item_key,
-        scored.score / profile_lengths.length as score,
-        cast(
-            row_number() over (
-                partition by scored.fold, scored.user_key
-                -- Items with the same terms tie: of those, what is liked of late.
-                order by scored.score desc, item_features.trending_score desc, scored.item_key
-            ) as integer
-        ) as rank
-    from scored
-    inner join item_features
-        on scored.fold = item_features.fold and scored.item_key = item_features.item_key
-    inner join profile_lengths
-        on scored.fold = profile_lengths.fold and scored.user_key = profile_lengths.user_key
-    anti join user_items
-        on
-            scored.fold = user_items.fold
-            and scored.user_key = user_items.user_key
-            and scored.item_key = user_items.item_key
-    qualify rank <= {{ var('content_k') }}
+        best.user_key,
+        places.item_key,
+        best.score,
+        best.rank
+    from best
+    inner join places on best.fold = places.fold and best.place = places.place
 
 )
 

@@ -107,7 +107,7 @@ lengths as (
 
     select
         item_key,
-        sqrt({{ exact_sum('weight * weight') }}) as length
+        sqrt({{ exact_sum('weight * weight', 12, 38) }}) as length
     from weighted
     group by item_key
 
@@ -118,7 +118,8 @@ final as (
     select
         weighted.item_key,
         weighted.term,
-        weighted.weight / lengths.length as weight
+        -- The last bits of a logarithm are a machine's own.
+        round(weighted.weight / lengths.length, 9) as weight
     from weighted
     inner join lengths on weighted.item_key = lengths.item_key
     where weighted.weight > 0 and lengths.length > 0
