@@ -162,13 +162,13 @@ scored as (
 best as (
 
     select
-        fold,
-        user_key,
-        place,
-        score,
+        scored.fold,
+        scored.user_key,
+        scored.place,
+        scored.score,
         cast(
             row_number() over (
-                partition by fold, user_key order by score desc, place
+                partition by scored.fold, scored.user_key order by scored.score desc, scored.place
             ) as integer
         ) as rank
     from scored

@@ -28,7 +28,7 @@ texts as (
     select
         item_key,
         'title' as kind,
-        title as text,
+        {{ words_of('title') }} as words,
         1.0 as weight
     from items
     -- An item without a title has its id for one.
@@ -37,7 +37,7 @@ texts as (
     select
         item_key,
         kind,
-        attribute as text,
+        {{ words_of('attribute') }} as words,
         weight
     from item_attributes
     where kind in {{ in_list(var('content_text_kinds')) }}
@@ -49,7 +49,7 @@ occurrences as (
     select
         item_key,
         kind,
-        unnest({{ words_of('text') }}) as word,
+        unnest(words) as word,
         weight
     from texts
     union all
@@ -59,7 +59,9 @@ occurrences as (
         lower(attribute) as word,
         weight
     from item_attributes
+    {%- if var('content_text_kinds') %}
     where kind not in {{ in_list(var('content_text_kinds')) }}
+    {%- endif %}
 
 ),
 
