@@ -195,11 +195,9 @@ def encoded_texts(items: pa.Table, item_attributes: pa.Table, encoder: str) -> p
         ) from error
     model = SentenceTransformer(str(folder), local_files_only=True)
     texts = item_texts(items, item_attributes)
-    if not texts:
-        dimensions = model.get_sentence_embedding_dimension()
-        return _embeddings(np.empty(0, np.int32), np.empty((0, dimensions), np.float32))
-    vectors = model.encode(list(texts.values()), show_progress_bar=True, convert_to_numpy=True)
-    return _embeddings(np.array(list(texts), dtype=np.int32), vectors)
+    # One more text, so that an empty catalogue has vectors of the model's length too.
+    vectors = model.encode([*texts.values(), ""], show_progress_bar=True, convert_to_numpy=True)
+    return _embeddings(np.array(list(texts), dtype=np.int32), vectors[:-1])
 
 
 def item_texts(items: pa.Table, item_attributes: pa.Table) -> dict[int, str]:

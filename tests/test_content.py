@@ -257,7 +257,7 @@ def test_an_encoder_reads_what_is_known_from_its_folder(tmp_path, monkeypatch):
             assert (folder, local_files_only) == (str(tmp_path), True)
 
         def encode(self, texts, **_):
-            assert texts == ["Fargo. Crime", "dark, dull"]
+            assert texts == ["Fargo. Crime", "dark, dull", ""]
             return np.array([[len(text), 0.0] for text in texts], dtype=np.float32)
 
     module = types.SimpleNamespace(SentenceTransformer=Lengths)
