@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import svds
+from threadpoolctl import threadpool_limits
 
 from models_py.columns import ITEM, USER, vectors_schema
 from models_py.tables import fold_likes, vector_rows
@@ -113,16 +114,17 @@ def right_singular_vectors(
     n_columns = matrix.shape[1]
     values, vectors = np.zeros(n), np.zeros((n_columns, n))
     found = min(n, min(matrix.shape))
-    if np.prod(matrix.shape) <= DENSE_UP_TO or found == min(matrix.shape):
-        # All of them at once: ARPACK loses its way among equal singular values of small matrices.
-        _, singular, rights = np.linalg.svd(matrix.toarray(), full_matrices=False)
-        singular, rights = singular[:found], rights[:found]
-    else:
-        random = np.random.default_rng(random_state)
-        start = random.normal(size=min(matrix.shape))
-        _, singular, rights = svds(matrix.astype(np.float64), k=found, v0=start, rng=random)
-        order = np.argsort(-singular, kind="stable")
-        singular, rights = singular[order], rights[order]
+    # More threads would add in another order, and give other last digits.
+    with threadpool_limits(limits=1, user_api="blas"):
+        if np.prod(matrix.shape) <= DENSE_UP_TO or found == min(matrix.shape):
+            # All at once: ARPACK loses its way among equal singular values of small matrices.
+            _, singular, rights = np.linalg.svd(matrix.toarray(), full_matrices=False)
+        else:
+            random = np.random.default_rng(random_state)
+            start = random.normal(size=min(matrix.shape))
+            _, singular, rights = svds(matrix.astype(np.float64), k=found, v0=start, rng=random)
+    order = np.argsort(-singular, kind="stable")[:found]
+    singular, rights = singular[order], rights[order]
     # Beyond the rank there is no direction, only rounding.
     known = singular > singular.max(initial=0.0) * 1e-9
     largest = np.abs(rights).argmax(axis=1)

@@ -102,16 +102,21 @@ def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -
         As ``columns.vectors_schema(d)``.
     """
     n, dimensions = vectors.shape
-    values = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
     return pa.table(
         [
             pa.repeat(fold, n),
             pa.repeat(entity, n),
             keys.astype(np.int32),
-            pa.FixedSizeListArray.from_arrays(values, dimensions),
+            fixed_size_lists(vectors),
         ],
         schema=vectors_schema(dimensions),
     )
+
+
+def fixed_size_lists(vectors: np.ndarray) -> pa.FixedSizeListArray:
+    """Turn an array of shape (n, d) into n lists of d numbers: DuckDB's `FLOAT[d]`."""
+    values = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(values, vectors.shape[1])
 
 
 def vectors_of(rows: pa.Table, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

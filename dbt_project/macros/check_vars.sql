@@ -4,8 +4,8 @@
 -#}
 {% macro check_vars() -%}
     {%- set known_sources = [
-        'popular', 'trending', 'popular_in_segment', 'cooccurrence', 'transitions', 'rp3beta',
-        'ease', 'als', 'svd',
+        'popular', 'trending', 'popular_in_segment', 'content', 'embedding', 'cooccurrence',
+        'transitions', 'rp3beta', 'ease', 'als', 'svd',
     ] -%}
     {%- set choices = {
         'dataset': var('datasets') | list,
@@ -19,11 +19,13 @@
     } -%}
     {%- set positive_integers = [
         'max_id_length', 'cooccurrence_window', 'cooccurrence_neighbors', 'cooccurrence_history',
-        'transitions_window', 'transitions_neighbors', 'transitions_history',
-        'rp3beta_neighbors', 'rp3beta_max_history', 'ease_max_items', 'als_factors',
-        'als_iterations', 'svd_factors', 'hnsw_m', 'hnsw_ef_construction', 'hnsw_ef_search',
-        'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k', 'recommendations_k', 'similar_items_k',
-        'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
+        'content_min_df', 'content_history', 'content_profile_terms', 'content_term_items',
+        'content_dimensions', 'transitions_window', 'transitions_neighbors',
+        'transitions_history', 'rp3beta_neighbors', 'rp3beta_max_history', 'ease_max_items',
+        'als_factors', 'als_iterations', 'svd_factors', 'hnsw_m', 'hnsw_ef_construction',
+        'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
+        'recommendations_k', 'similar_items_k', 'jackknife_groups', 'ann_recall_k',
+        'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
@@ -38,6 +40,9 @@
         'max_candidate_users': [0, none, false, true],
         'trending_half_life_days': [0, none, false, false],
         'segment_shrinkage': [0, none, true, false],
+        'content_max_df': [0, 1, false, false],
+        'content_history_decay': [0, 1, false, false],
+        'content_random_state': [0, none, true, false],
         'cooccurrence_half_life_days': [0, none, false, true],
         'cooccurrence_shrinkage': [0, none, true, false],
         'cooccurrence_history_decay': [0, 1, false, false],
@@ -61,7 +66,9 @@
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
         'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms',
         'custom', 'attach', 'folds', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
-        'metric_segments', 'metric_ks', 'candidate_recall_ks', 'blend_weights', 'blend_weights_by_split',
+        'metric_segments', 'metric_ks', 'candidate_recall_ks', 'content_text_kinds',
+        'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
+        'blend_weights_by_split',
     ] -%}
     {%- set problems = [] -%}
 
@@ -116,7 +123,8 @@
     {%- endfor -%}
 
     {%- for name in ['value_ranges', 'event_weights', 'positive_thresholds', 'event_aggregations',
-                     'weight_transforms', 'blend_weights', 'blend_weights_by_split']
+                     'weight_transforms', 'content_kind_weights', 'blend_weights',
+                     'blend_weights_by_split']
         if var(name) is not mapping -%}
         {%- do problems.append(name ~ ': must be a mapping, is ' ~ var(name)) -%}
     {%- endfor -%}
@@ -159,6 +167,19 @@
                 ~ allowed | join(', ')
             ) -%}
         {%- endfor -%}
+    {%- endfor -%}
+
+    {%- if var('content_kind_weights') is mapping -%}
+        {%- for kind, weight in var('content_kind_weights').items()
+            if weight is not number or weight < 0 -%}
+            {%- do problems.append(
+                'content_kind_weights: ' ~ kind ~ ' must be a number of at least 0, is ' ~ weight
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- for name in ['content_encoder', 'embedding_kind']
+        if var(name) is not none and var(name) is not string -%}
+        {%- do problems.append(name ~ ': must be a text or null, is ' ~ var(name)) -%}
     {%- endfor -%}
 
     {#- Times: t1 before t2, each of them readable. -#}
@@ -293,10 +314,13 @@
         {%- endif -%}
     {%- endif -%}
 
-    {%- for name in ['segment_attributes', 'metric_segments']
-        if var(name) is string or var(name) is not iterable
+    {%- for name, what in {
+        'segment_attributes': 'user', 'metric_segments': 'user', 'content_text_kinds': 'item',
+    }.items() if var(name) is string or var(name) is not iterable
         or var(name) | reject('string') | list -%}
-        {%- do problems.append(name ~ ': must be a list of kinds of user attributes, is ' ~ var(name)) -%}
+        {%- do problems.append(
+            name ~ ': must be a list of kinds of ' ~ what ~ ' attributes, is ' ~ var(name)
+        ) -%}
     {%- endfor -%}
 
     {%- do problems.extend(check_attach()) -%}
