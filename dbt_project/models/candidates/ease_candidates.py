@@ -5,15 +5,10 @@ from models_py.ease import EASEParameters, ease_candidates
 
 def model(dbt, session):
     """Read the refs as Arrow, fit and propose, return Arrow."""
-    parameters = EASEParameters(
-        regularization=dbt.config.get("regularization"),
-        max_items=dbt.config.get("max_items"),
-        max_memory_gb=dbt.config.get("max_memory_gb"),
-    )
     return ease_candidates(
         user_items=dbt.ref("user_items").to_arrow_table(),
         users=dbt.ref("fold_users").to_arrow_table(),
         items=dbt.ref("fold_items").to_arrow_table(),
         k=dbt.config.get("k"),
-        parameters=parameters,
+        parameters=EASEParameters(**dbt.config.get("parameters")),
     )

@@ -5,19 +5,11 @@ from models_py.retrieval import RetrievalParameters, vector_candidates
 
 def model(dbt, session):
     """Read the refs as Arrow, search, return Arrow."""
-    parameters = RetrievalParameters(
-        exact_up_to=dbt.config.get("exact_up_to"),
-        index_type=dbt.config.get("index_type"),
-        hnsw_m=dbt.config.get("hnsw_m"),
-        hnsw_ef_construction=dbt.config.get("hnsw_ef_construction"),
-        hnsw_ef_search=dbt.config.get("hnsw_ef_search"),
-        ivf_probes=dbt.config.get("ivf_probes"),
-    )
     return vector_candidates(
         vectors=dbt.ref("vectors").to_arrow_table(),
         user_items=dbt.ref("user_items").to_arrow_table(),
         users=dbt.ref("fold_users").to_arrow_table(),
         items=dbt.ref("fold_items").to_arrow_table(),
         k=dbt.config.get("k"),
-        parameters=parameters,
+        parameters=RetrievalParameters(**dbt.config.get("parameters")),
     )

@@ -5,14 +5,9 @@ from models_py.content import ContentParameters, item_content_embeddings
 
 def model(dbt, session):
     """Read the refs as Arrow, make the vectors, return Arrow."""
-    parameters = ContentParameters(
-        dimensions=dbt.config.get("dimensions"),
-        random_state=dbt.config.get("random_state"),
-        encoder=dbt.config.get("encoder"),
-    )
     return item_content_embeddings(
         item_terms=dbt.ref("item_terms").to_arrow_table(),
         items=dbt.ref("items").to_arrow_table(),
         item_attributes=dbt.ref("item_attributes").to_arrow_table(),
-        parameters=parameters,
+        parameters=ContentParameters(**dbt.config.get("parameters")),
     )
