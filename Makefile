@@ -23,10 +23,14 @@ INTERACTIONS ?=
 ITEMS ?=
 USERS ?=
 INTO ?= custom.yml
+# What `make tune` searches the vars of, and for how long at most.
+MODEL ?= als
+TRIALS ?= 30
+MINUTES ?= 30
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
-export AMAZON_CATEGORY ARCHIVE DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS USERS VARS
-export VARS_FILE
+export AMAZON_CATEGORY ARCHIVE DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS MINUTES MODEL TRIALS
+export USERS VARS VARS_FILE
 
 BIN := .venv/bin
 DBT_OPTIONS := --project-dir dbt_project
@@ -40,9 +44,9 @@ DATA := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET
 # was removed is noticed.
 SOURCES := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
-    -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
+    -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init test docs clean FORCE
+.PHONY: help build data init tune test docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +55,7 @@ help: ## list the targets and the variables
 	@echo '  ARCHIVE=ml-1m.zip      unpack this file instead of downloading'
 	@echo '  AMAZON_CATEGORY=Books  category of an Amazon data set (default: All_Beauty)'
 	@echo '  FORYOU_ARCHIVES=folder  look for archives here before downloading'
+	@echo '  MODEL=als              what make tune searches the vars of, a source or blend'
 	@echo '  VARS_FILE=custom.yml   build from your own files (make init writes one)'
 	@echo "  VARS='als_factors: 32' more vars for dbt, as in dbt_project/dbt_project.yml"
 	@echo '  PYTHON=python3.12      make .venv with this Python, 3.11 or newer'
@@ -63,6 +68,10 @@ data: data/$(DATASET) ## fetch the data set, unless it is there
 init: .venv/.installed ## guess how your files map to the inputs: INTERACTIONS=, ITEMS=, USERS=, INTO=
 	@$(BIN)/python dbt_project/datasets/init.py --interactions "$$INTERACTIONS" --into "$$INTO" \
 	    $(if $(ITEMS),--items "$$ITEMS") $(if $(USERS),--users "$$USERS")
+
+tune: .venv/.installed $(DATA) ## search the vars of one source on the fold tune: MODEL=, TRIALS=, MINUTES=
+	@$(BIN)/python dbt_project/tuning/tune.py "$$MODEL" --trials "$$TRIALS" --minutes "$$MINUTES" \
+	    $(DBT_VARS)
 
 # In the order of cost: the first to fail is the first to say so. None of it opens the warehouse.
 test: override FORYOU_DATABASE := target/test.duckdb

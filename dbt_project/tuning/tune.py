@@ -197,11 +197,13 @@ def write_trials(tuner: Tuner, study: optuna.Study, database: Path) -> None:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", help=f"one of {', '.join(SPACES)}")
     parser.add_argument("--vars", default="{}", help="vars of every trial, in YAML")
     parser.add_argument("--trials", type=int, default=30, help="trials in this run, at most")
     parser.add_argument("--minutes", type=float, default=30, help="no trial starts after these")
+    parser.add_argument("--folder", type=Path, help="where the trials run, and are remembered")
     parser.add_argument("--metric", default="ndcg")
     parser.add_argument("--k", type=int, default=10)
     arguments = parser.parse_args()
@@ -211,7 +213,8 @@ def main() -> None:
     os.chdir(ROOT)
     database = Path(os.environ.get("FORYOU_DATABASE") or "warehouse.duckdb").resolve()
     base = yaml.safe_load(arguments.vars) or {}
-    folder = ROOT / "target" / "tuning" / str(base.get("dataset", DEFAULTS["dataset"]))
+    dataset = str(base.get("dataset", DEFAULTS["dataset"]))
+    folder = arguments.folder or ROOT / "target" / "tuning" / dataset
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("sqlalchemy").setLevel(logging.ERROR)
