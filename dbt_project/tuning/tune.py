@@ -23,12 +23,15 @@ PROJECT = Path(__file__).parents[1]
 ROOT = PROJECT.parent
 SPACES = yaml.safe_load((Path(__file__).parent / "search_spaces.yml").read_text())
 DEFAULTS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+METRICS = ("recall", "recall_capped", "precision", "hit_rate", "ndcg", "map", "mrr")
 FOLDS = {"time": "tune", "leave_one_out": "loo_tune"}
 
+# A mean over users, as in `evaluation.metrics`; the name of the column is checked before.
 METRIC = """
-    select value
-    from evaluation.metrics
-    where fold = $fold and model = $model and metric = $metric and k = $k and segment = $segment
+    select avg({metric})
+    from evaluation.user_accuracy
+    inner join evaluation.evaluated_users using (fold, user_key)
+    where fold = $fold and model = $model and k = $k and segment = $segment
 """
 TRIALS = """
     create schema if not exists tuning;
@@ -91,7 +94,7 @@ class Tuner:
     def prepare(self) -> None:
         """Build all that no trial changes."""
         self.run("seed")
-        self.run("run", "--select", "+metrics")
+        self.run("run", "--select", "+user_accuracy")
 
     def run(self, command: str, *arguments: str, **variables) -> None:
         """Run dbt with the vars of every trial, and these.
@@ -125,17 +128,20 @@ class Tuner:
             {name: suggest(trial, name, space) for name, space in self.space["vars"].items()}
         )
         self.run(
-            "run", "--select", *(f"{first}+,+metrics" for first in self.space["from"]), **variables
+            "run",
+            "--select",
+            *(f"{first}+,+user_accuracy" for first in self.space["from"]),
+            **variables,
         )
         names = {"fold": self.fold, "model": self.model, "segment": self.space["segment"]}
         with duckdb.connect(str(self.database), read_only=True) as connection:
-            found = connection.execute(METRIC, names | {"metric": self.metric, "k": self.k})
-            row = found.fetchone()
-        if row is None:
+            query = METRIC.format(metric=self.metric)
+            [value] = connection.execute(query, names | {"k": self.k}).fetchone()
+        if value is None:
             raise RuntimeError(f"the fold {self.fold} has no users with something to find")
         trial.set_user_attr("seconds", time.monotonic() - started)
         trial.set_user_attr("vars", variables)
-        return row[0]
+        return value
 
     def nested(self, values: dict) -> dict:
         """Gather each `var.key` in one mapping, with the keys that are not searched as they are."""
@@ -204,7 +210,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30, help="trials in this run, at most")
     parser.add_argument("--minutes", type=float, default=30, help="no trial starts after these")
     parser.add_argument("--folder", type=Path, help="where the trials run, and are remembered")
-    parser.add_argument("--metric", default="ndcg")
+    parser.add_argument("--metric", choices=METRICS, default="ndcg")
     parser.add_argument("--k", type=int, default=10)
     arguments = parser.parse_args()
     if arguments.model not in SPACES:

@@ -1,0 +1,104 @@
+"""How long each source takes within a build, against a library's bare call on the same matrix.
+
+``python tests/benchmarks/sources.py --dataset ml-1m`` runs the whole DAG, prints the seconds of
+every model of the layer `candidates`, then fits, in this process and on the likes of the same
+folds, implicit's AlternatingLeastSquares with the same parameters and its CosineRecommender with
+as many neighbours. Ratios within one run are what counts: absolute times are the machine's.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import yaml
+from implicit.nearest_neighbours import CosineRecommender
+from ingest import ROOT, seconds_of_models
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(ROOT))
+
+from models_py.als import ALS, ALSParameters, one_blas_thread  # noqa: E402
+from models_py.tables import fold_likes  # noqa: E402
+
+USER_ITEMS = "select * from folds.user_items"
+VARS = yaml.safe_load((ROOT / "dbt_project" / "dbt_project.yml").read_text())["vars"]
+
+
+def seconds_of_als(likes: list) -> float:
+    """Fit by the library alone: matrices are there, nothing is written down."""
+    parameters = ALSParameters(
+        **{name: VARS[f"als_{name}"] for name in ("factors", "regularization", "iterations")},
+        alpha=VARS["als_alpha"],
+    )
+    started = time.perf_counter()
+    for matrix in likes:
+        model = ALS(parameters)
+        # The library's own: what ALS.fit hands to it, and no vectors of users.
+        model.penalty_ = parameters.regularization * 2 * parameters.alpha * matrix.sum()
+        model.penalty_ /= sum(matrix.shape)
+        with one_blas_thread():
+            model._library_model().fit(model._confidences(matrix), show_progress=False)
+    return time.perf_counter() - started
+
+
+def seconds_of_cosine(likes: list) -> float:
+    """The library's item kNN: all pairs, whatever the window."""
+    started = time.perf_counter()
+    for matrix in likes:
+        CosineRecommender(K=VARS["cooccurrence_neighbors"]).fit(matrix, show_progress=False)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Print a table of seconds, and the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", default="ml-1m")
+    parser.add_argument("--vars", default="{}", help="more vars, in YAML")
+    options = parser.parse_args()
+    console = Console()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        variables = {"dataset": options.dataset} | yaml.safe_load(options.vars)
+        command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build"]
+        command += ["--project-dir", "dbt_project", "--target-path", f"{folder}/target"]
+        command += ["--log-path", f"{folder}/logs", "--vars", yaml.safe_dump(variables)]
+        command += ["--exclude-resource-types", "test", "unit_test"]
+        environment = os.environ | {"FORYOU_DATABASE": f"{folder}/warehouse.duckdb"}
+        started = time.perf_counter()
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        whole = time.perf_counter() - started
+        if result.returncode:
+            raise SystemExit(result.stdout)
+        seconds = dict(seconds_of_models(folder))
+        with duckdb.connect(f"{folder}/warehouse.duckdb", read_only=True) as connection:
+            likes = [fold.likes for fold in fold_likes(connection.sql(USER_ITEMS).to_arrow_table())]
+            of_candidates = {
+                name
+                for (name,) in connection.execute(
+                    "select table_name from information_schema.tables"
+                    " where table_schema = 'candidates'"
+                ).fetchall()
+            }
+    table = Table("model", "seconds", title=f"{options.dataset}: {whole:.0f} s in all")
+    for model, taken in sorted(seconds.items(), key=lambda pair: -pair[1]):
+        if model in of_candidates:
+            table.add_row(model, f"{taken:.1f}")
+    console.print(table)
+    for name, model, bare in (
+        ("als", "als_vectors", seconds_of_als(likes)),
+        ("cooccurrence", "item_neighbors", seconds_of_cosine(likes)),
+    ):
+        console.print(
+            f"{name}: {model} {seconds[model]:.1f} s, implicit alone on the same {len(likes)}"
+            f" matrices {bare:.1f} s, ratio {seconds[model] / bare:.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
