@@ -28,6 +28,7 @@ from scipy.sparse import csr_matrix
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+OUTPUT = ROOT / "target" / "benchmarks"
 PROTOCOLS = yaml.safe_load((HERE / "protocols.yml").read_text())
 PUBLISHED = yaml.safe_load((HERE / "published.yml").read_text())
 # The kind of split → the folds that it measures on, for tuning and for the final figure.
@@ -37,6 +38,8 @@ FOLDS = {
     "random": ("random_tune", "random_holdout"),
     "predefined": ("predefined_tune", "predefined_holdout"),
 }
+# By its full name: `folds` alone is the whole layer.
+FOLDS_MODEL = "foryou.folds.folds"
 # What `split` takes from TRAIN and TEST: input column → names that it may have there.
 SPLIT_COLUMNS = {
     "user_id": ["user_id"],
@@ -92,6 +95,7 @@ def load_split(connection: duckdb.DuckDBPyConnection, parts: dict[str, str]) -> 
     for part, path in parts.items():
         if not path:
             raise BenchmarkError(f"PROTOCOL=split needs {part.upper()}=…, a Parquet file")
+    for part, path in parts.items():
         try:
             columns = connection.read_parquet(path).columns
         except duckdb.Error as error:
@@ -159,11 +163,11 @@ def run_dag(folder: Path, variables: dict, folds: list[str], measured: str) -> l
     database = folder / "foryou.duckdb"
     for old in folder.glob("foryou.duckdb*"):
         old.unlink()
-    dbt(folder, variables, "--select", "+folds")
+    dbt(folder, variables, "--select", f"+{FOLDS_MODEL}")
     # Only what is measured is learned: with its row in `folds` goes all that is done for a fold.
     with duckdb.connect(str(database)) as connection:
         connection.execute("delete from folds.folds where not list_contains(?, fold)", [folds])
-    dbt(folder, variables, "--select", "+metrics", "--exclude", "+folds")
+    dbt(folder, variables, "--select", "+metrics", "--exclude", f"+{FOLDS_MODEL}")
     seconds = seconds_of_sources(folder / "target")
     with duckdb.connect(str(database), read_only=True) as connection:
         refused = connection.execute(
@@ -393,8 +397,13 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
     if options.sources:
         names = options.sources.replace(",", " ").split()
         sources = {name: protocol["sources"].get(name, {}) for name in names}
-    more = yaml.safe_load(f"{{{options.vars}}}")
-    folder = ROOT / "target" / "benchmarks" / options.protocol
+    try:
+        more = yaml.safe_load(f"{{{options.vars}}}")
+    except yaml.YAMLError as error:
+        raise BenchmarkError(
+            f"VARS={options.vars} is not YAML such as 'als_factors: 32': {error}"
+        ) from None
+    folder = OUTPUT / options.protocol
     folder.mkdir(parents=True, exist_ok=True)
     metrics = protocol["metrics"]
 
@@ -416,7 +425,7 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
         with duckdb.connect() as connection:
             load(connection)
             sources = {
-                source: its | {name: value for name, value in more.items() if name in its}
+                source: its | {name: more[name] for name in more if name.startswith(f"{source}_")}
                 for source, its in sources.items()
             }
             rows = sampled_ranking(connection, sources, metrics, options.tune)
@@ -432,7 +441,7 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
         variables |= prepare(protocol, folder, options.tune, load) | more
         fold = FOLDS[variables["splits"][0]][0 if options.tune else 1]
         rows = run_dag(folder, variables, protocol.get("folds", [fold]), fold)
-        rows = [row for row in rows if row["metric"] in metrics]
+        rows = [row for metric in metrics for row in rows if row["metric"] == metric]
     return beside_published(options.protocol, rows, metrics)
 
 
@@ -523,7 +532,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BenchmarkError as error:
         print(f"foryou: {error}", file=sys.stderr)
         return 1
-    file = ROOT / "target" / "benchmarks" / f"{options.protocol}{'-tune' * options.tune}.json"
+    file = OUTPUT / f"{options.protocol}{'-tune' * options.tune}.json"
     file.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     show(rows, Console() if sys.stdout.isatty() else Console(width=120), options.tune)
     print(file)
