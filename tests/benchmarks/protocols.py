@@ -152,8 +152,24 @@ def prepare(
 # ---------- the DAG ----------
 
 
-def run_dag(folder: Path, variables: dict, folds: list[str], measured: str) -> list[dict]:
+def run_dag(
+    folder: Path, variables: dict, folds: list[str], measured: str, measures: dict[str, str]
+) -> list[dict]:
     """Build the metrics of some folds with dbt; return a row per model and metric.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the database, dbt's target and its log go.
+    variables : dict
+        dbt vars.
+    folds : list of str
+        Folds to learn.
+    measured : str
+        The one of them whose metrics are returned.
+    measures : dict
+        Metric, with its cutoff → SQL for (model, value) in the fold ``$fold``, where a protocol
+        has a metric that the DAG has not.
 
     Returns
     -------
@@ -178,6 +194,9 @@ def run_dag(folder: Path, variables: dict, folds: list[str], measured: str) -> l
             " where fold = ? and segment_kind = 'all' order by all",
             [measured],
         ).fetchall()
+        for metric, query in measures.items():
+            values = connection.execute(query, {"fold": measured}).fetchall()
+            rows += [(model, metric, value) for model, value in values]
     for reason, n_rows in refused:
         print(f"{n_rows:,} rows were refused: {reason}", file=sys.stderr)
     if not rows:
@@ -440,7 +459,8 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
         variables |= {"metric_ks": sorted({int(metric.split("@")[1]) for metric in metrics})}
         variables |= prepare(protocol, folder, options.tune, load) | more
         fold = FOLDS[variables["splits"][0]][0 if options.tune else 1]
-        rows = run_dag(folder, variables, protocol.get("folds", [fold]), fold)
+        measures = protocol.get("measures", {})
+        rows = run_dag(folder, variables, protocol.get("folds", [fold]), fold, measures)
         rows = [row for metric in metrics for row in rows if row["metric"] == metric]
     return beside_published(options.protocol, rows, metrics)
 
@@ -487,9 +507,13 @@ def show(rows: list[dict], console: Console, tune: bool) -> None:
         title += " (tuning: not on the test part, not comparable with what was published)"
     table = Table(title=title, title_justify="left")
     table.add_column("model", no_wrap=True)
+    columns = []
     for metric in metrics:
+        columns.append((metric, "value"))
         table.add_column(metric, justify="right")
-        table.add_column("published", justify="right")
+        if any(row["published"] is not None for row in rows if row["metric"] == metric):
+            columns.append((metric, "published"))
+            table.add_column("published", justify="right")
     table.add_column("fit, s", justify="right")
     table.add_column("published as")
     models = {}
@@ -501,11 +525,11 @@ def show(rows: list[dict], console: Console, tune: bool) -> None:
         return -(row.get("value") or row.get("published") or 0.0)
 
     for model in sorted(models, key=order):
-        cells = [models[model].get(metric, {}) for metric in metrics]
-        is_ours = cells[0].get("value") is not None
+        rows_of_model = models[model].values()
+        is_ours = any(row["value"] is not None for row in rows_of_model)
         name = names.get(model) if is_ours else model
-        numbers = [cell.get(key) for cell in cells for key in ("value", "published")]
-        seconds = cells[0].get("fit_seconds")
+        numbers = [models[model].get(metric, {}).get(key) for metric, key in columns]
+        seconds = next(iter(rows_of_model))["fit_seconds"]
         table.add_row(
             model if is_ours else "",
             *("" if number is None else f"{number:.4f}" for number in numbers),
