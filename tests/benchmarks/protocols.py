@@ -462,12 +462,15 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
         measures = protocol.get("measures", {})
         rows = run_dag(folder, variables, protocol.get("folds", [fold]), fold, measures)
         rows = [row for metric in metrics for row in rows if row["metric"] == metric]
-    return beside_published(options.protocol, rows, metrics)
+    # On what is kept for tuning nobody has published anything.
+    published = [] if options.tune else PUBLISHED.get(options.protocol, [])
+    return beside_published(options.protocol, rows, metrics, published)
 
 
-def beside_published(protocol: str, rows: list[dict], metrics: list[str]) -> list[dict]:
+def beside_published(
+    protocol: str, rows: list[dict], metrics: list[str], published: list[dict]
+) -> list[dict]:
     """Add to our rows what was published of the same method, and the rows that only others have."""
-    published = PUBLISHED.get(protocol, [])
     ours = {row["model"] for row in rows}
     by_model = {its["ours"]: its for its in published if its.get("ours") in ours}
     merged = [
@@ -504,7 +507,7 @@ def show(rows: list[dict], console: Console, tune: bool) -> None:
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     title = f"{protocol}: {PROTOCOLS['protocols'][protocol]['says']}"
     if tune:
-        title += " (tuning: not on the test part, not comparable with what was published)"
+        title += " (tuning: not on the test part)"
     table = Table(title=title, title_justify="left")
     table.add_column("model", no_wrap=True)
     columns = []
