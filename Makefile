@@ -27,10 +27,19 @@ INTO ?= custom.yml
 MODEL ?= als
 TRIALS ?= 30
 MINUTES ?= 30
+# For `make bench`: a protocol of tests/benchmarks/protocols.yml and the folder of its data, or two
+# Parquet files; sources instead of the protocol's; whether to measure on what is kept for tuning.
+PROTOCOL ?=
+DATA ?=
+TRAIN ?=
+TEST ?=
+K ?= 20
+SOURCES ?=
+TUNE ?=
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
-export AMAZON_CATEGORY ARCHIVE DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS MINUTES MODEL TRIALS
-export USERS VARS VARS_FILE
+export AMAZON_CATEGORY ARCHIVE DATA DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS K MINUTES
+export MODEL PROTOCOL SOURCES TEST TRAIN TRIALS USERS VARS VARS_FILE
 
 BIN := .venv/bin
 DBT_OPTIONS := --project-dir dbt_project
@@ -38,15 +47,15 @@ DBT_OPTIONS := --project-dir dbt_project
 DBT_VARS := --vars $(if $(VARS_FILE),"$$(cat "$$VARS_FILE")",\
     "{dataset: $$DATASET, amazon_category: $$AMAZON_CATEGORY, $$VARS}")
 # What is to be there before a build: the data set, or the mapping of one's own files.
-DATA := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET)/*))
+DATA_FILES := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET)/*))
 
 # All that a build is made from. Their names count as well as their times, so that a file that
 # was removed is noticed.
-SOURCES := $(sort $(shell find dbt_project models_py -type f \
+CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init tune test docs clean FORCE
+.PHONY: help build data init tune test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +67,7 @@ help: ## list the targets and the variables
 	@echo '  MODEL=als              what make tune searches the vars of, a source or blend'
 	@echo '  VARS_FILE=custom.yml   build from your own files (make init writes one)'
 	@echo "  VARS='als_factors: 32' more vars for dbt, as in dbt_project/dbt_project.yml"
+	@echo '  PROTOCOL=gowalla DATA=folder  what `make bench` measures; SOURCES="als popular", TUNE=1'
 	@echo '  PYTHON=python3.12      make .venv with this Python, 3.11 or newer'
 
 build: target/built ## build the recommendations and print some (only what changed is built)
@@ -88,6 +98,10 @@ test: .venv/.installed data/ml-100k ## lint, parse, build on nothing, then run e
 	@rm -f $(FORYOU_DATABASE)*
 	$(BIN)/pytest
 
+bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=; or on TRAIN=, TEST=, K=
+	@$(BIN)/python tests/benchmarks/protocols.py "$$PROTOCOL" --data "$$DATA" --train "$$TRAIN" \
+	    --test "$$TEST" --k "$$K" --sources "$$SOURCES" --vars "$$VARS" $(if $(TUNE),--tune)
+
 docs: target/built ## write the dbt docs as one page
 	$(BIN)/dbt docs generate --static $(DBT_OPTIONS) $(DBT_VARS)
 	@mkdir -p target/docs
@@ -114,11 +128,11 @@ $(sort data/$(DATASET) data/ml-100k): FORCE | .venv/.installed
 target/build-vars: FORCE
 	@mkdir -p target
 	@printf '%s\n' "$$DATASET $$AMAZON_CATEGORY $$VARS $$VARS_FILE $$FORYOU_DATABASE" \
-	    $(SOURCES) > $@.new
+	    $(CODE) > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The stamp goes first and comes back last, so that a build that failed or was killed is redone.
-target/built: target/build-vars .venv/.installed $(DATA) $(SOURCES)
+target/built: target/build-vars .venv/.installed $(DATA_FILES) $(CODE)
 # Whether your own files changed only dbt can tell.
 target/built: $(if $(VARS_FILE),FORCE) $(if $(wildcard $(FORYOU_DATABASE)),,FORCE)
 	@rm -f $@
