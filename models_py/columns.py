@@ -14,6 +14,13 @@ class Columns:
     WEIGHT = "weight"
     SCORE = "score"
     RANK = "rank"
+    RECENCY_RANK = "recency_rank"
+    LAST_INTERACTION_AT = "last_interaction_at"
+    KIND = "kind"
+    ATTRIBUTE = "attribute"
+    ENTITY = "entity"
+    KEY = "key"
+    VECTOR = "vector"
 
 
 CANDIDATES = pa.schema(

@@ -1,0 +1,827 @@
+"""Two towers: one makes a vector of an item, one of what a user did last."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+import torch.nn.functional as F
+from scipy.sparse import csr_matrix, diags
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models_py.columns import Columns
+
+# The validation looks for the held out like among so many items.
+VALIDATION_K = 20
+# Histories are sorted by length within so many batches: little padding, and users stay mixed.
+BATCHES_PER_SORT = 32
+# Actions read, or users × items scored, at once where nothing is learned: bounds memory.
+ACTIONS_PER_BATCH = 100_000
+CELLS_PER_BATCH = 20_000_000
+
+
+@dataclass(frozen=True)
+class TwoTowerParameters:
+    """Parameters of :class:`TwoTower`."""
+
+    dimensions: int = 64
+    """Length of a user's and of an item's vector."""
+    hidden: int = 128
+    """Width of the hidden layer in each tower."""
+    encoder: str = "mean"
+    """How actions become one vector: 'mean', or 'attention', which heeds their order."""
+    history: int = 200
+    """Actions of a user that are read at once: at most so many, the last ones."""
+    blocks: int = 2
+    """Attention blocks, one upon the other."""
+    heads: int = 1
+    """Attention heads of a block; they share the dimensions."""
+    dropout: float = 0.2
+    """Share of the values that attention loses at random while it learns."""
+    cold_share: float = 0.1
+    """Share of items learned from their content alone, and of users from their features alone."""
+    temperature: float = 0.1
+    """Cosines are divided by it before the softmax; where it starts, if it is learned."""
+    learn_temperature: bool = False
+    """Whether the temperature is learned."""
+    batch_size: int = 2048
+    """Likes in a batch, about: histories stay whole."""
+    batch_negatives: int = 512
+    """Likes of a batch that serve as negatives for the likes of its other users, at most."""
+    uniform_negatives: int = 1024
+    """Items of the whole catalogue, drawn alike, that serve as negatives in a batch."""
+    learning_rate: float = 5e-3
+    """Step of AdamW at the start; it falls to 0 along half a cosine."""
+    weight_decay: float = 0.0
+    """Weight decay of AdamW."""
+    warm_start: bool = True
+    """Whether item ids start from a factorization of the likes, and not from noise."""
+    epochs: int = 6
+    """Passes over the likes, at most."""
+    patience: int = 2
+    """The fit stops after so many passes without a better recall in validation."""
+    validation_users: int = 2000
+    """Users whose last like is held out for validation, at most."""
+    random_state: int = 42
+    """Seed of all that is drawn."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be fitted.
+
+        Raises
+        ------
+        ValueError
+            When the encoder is unknown, the heads do not divide the dimensions, or a number is
+            too small or, where it is a share, too large.
+        """
+        if self.encoder not in ("mean", "attention"):
+            raise ValueError(
+                f"TwoTower knows the encoders 'mean' and 'attention', got {self.encoder!r}"
+            )
+        if self.dimensions < 1 or self.heads < 1 or self.dimensions % self.heads:
+            raise ValueError(
+                "TwoTower needs dimensions and heads of at least 1, and heads that divide "
+                f"dimensions, got {self.dimensions} and {self.heads}"
+            )
+        for name in ("hidden", "history", "blocks", "batch_size", "uniform_negatives", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"TwoTower needs {name} of at least 1, got {getattr(self, name)}")
+        for name in ("batch_negatives", "patience", "validation_users", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"TwoTower needs {name} of at least 0, got {getattr(self, name)}")
+        for name in ("temperature", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"TwoTower needs {name} above 0, got {getattr(self, name)}")
+        for name in ("dropout", "cold_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"TwoTower needs {name} of at least 0 and below 1, got {getattr(self, name)}"
+                )
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What each user did, oldest first: actions offsets[u] to offsets[u + 1] are those of u."""
+
+    offsets: np.ndarray
+    """Int array, shape (n_users + 1,)."""
+    items: np.ndarray
+    """Int array, shape (n_actions,): the item of each action."""
+    times: np.ndarray | None = None
+    """Int array, shape (n_actions,), in any unit; None where the order of actions means nothing."""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def users(self) -> np.ndarray:
+        """Int array, shape (n_actions,): the user of each action."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def side_by_side(self, values: np.ndarray) -> np.ndarray:
+        """Lay values of the actions out as a row for each user, with zeros after the last."""
+        lengths = np.diff(self.offsets)
+        is_there = np.arange(max(1, lengths.max())) < lengths[:, None]
+        rows = np.zeros(is_there.shape, dtype=values.dtype)
+        rows[is_there] = values
+        return rows
+
+    def of(self, users: np.ndarray) -> "Histories":
+        """Take the actions of some users, in the order given."""
+        lengths = np.diff(self.offsets)[users]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
+        times = None if self.times is None else self.times[places]
+        return Histories(offsets, self.items[places], times)
+
+    def only(self, is_kept: np.ndarray) -> "Histories":
+        """Keep some actions; all users stay."""
+        offsets = np.concatenate([[0], np.cumsum(is_kept)])[self.offsets]
+        times = None if self.times is None else self.times[is_kept]
+        return Histories(offsets, self.items[is_kept], times)
+
+
+def count_earlier(histories: Histories) -> np.ndarray:
+    """Count the actions that a user's vector may know when it is to foretell an action.
+
+    Those are the user's actions at strictly earlier times: neither the action itself, nor one
+    after it, nor one at the same time, of which nobody can say that it came first.
+
+    Parameters
+    ----------
+    histories : Histories
+        With times.
+
+    Returns
+    -------
+    int array, shape (n_actions,)
+        For each action, how many of its user's actions came before it.
+
+    Examples
+    --------
+    >>> offsets, items = np.array([0, 4, 5]), np.array([7, 8, 9, 7, 8])
+    >>> count_earlier(Histories(offsets, items, np.array([10, 20, 20, 30, 10]))).tolist()
+    [0, 1, 1, 3, 0]
+    """
+    users, times = histories.users, histories.times
+    is_new_time = np.ones(len(times), dtype=bool)
+    is_new_time[1:] = (users[1:] != users[:-1]) | (times[1:] != times[:-1])
+    firsts = np.maximum.accumulate(np.where(is_new_time, np.arange(len(times)), 0))
+    return firsts - histories.offsets[users]
+
+
+def sampled_softmax_loss(
+    users: Tensor,
+    positives: Tensor,
+    candidates: Tensor,
+    positive_items: Tensor,
+    candidate_items: Tensor,
+    log_counts: Tensor,
+    is_own: Tensor | None = None,
+) -> Tensor:
+    """Estimate the cross entropy of a softmax over the whole catalogue from a sample of it.
+
+    An item that is c times among the candidates on average stands for 1 / c of itself, so log c
+    is taken off its logit (Yi et al., Sampling-Bias-Corrected Neural Modeling for Large Corpus
+    Item Recommendations, RecSys 2019). The positive is always there, once, so that nothing is
+    taken off its own (Khrylchenko et al., Correcting the LogQ Correction, RecSys 2025), and where
+    it is among the candidates too, an accidental hit, it does not count there.
+
+    Parameters
+    ----------
+    users : Tensor, shape (n, d)
+        Vectors of users; logits are inner products, so divided by the temperature.
+    positives : Tensor, shape (n, d)
+        Vectors of the items that they liked.
+    candidates : Tensor, shape (m, d)
+        Vectors of the sample, the same for all users.
+    positive_items, candidate_items : int Tensor, shapes (n,) and (m,)
+        Which items these are.
+    log_counts : Tensor, shape (m,)
+        Logarithm of how often each candidate is in such a sample, on average.
+    is_own : bool Tensor, shape (n, m), optional
+        Candidates that were sampled from the user's own likes and do not count for them: these
+        are there far more often than the average says.
+
+    Returns
+    -------
+    Tensor, shape ()
+        Mean loss.
+    """
+    is_masked = positive_items[:, None] == candidate_items
+    if is_own is not None:
+        is_masked |= is_own
+    positive_logits = (users * positives).sum(dim=1, keepdim=True)
+    logits = torch.addmm(-log_counts, users, candidates.T).masked_fill(is_masked, -torch.inf)
+    logits = torch.cat([positive_logits, logits], dim=1)
+    return F.cross_entropy(logits, torch.zeros_like(positive_items))
+
+
+class Tower(nn.Module):
+    """A hidden layer around which the input passes unchanged; at first it adds nothing."""
+
+    def __init__(self, dimensions: int, hidden: int) -> None:
+        super().__init__()
+        self.widen = nn.Linear(dimensions, hidden)
+        self.narrow = nn.Linear(hidden, dimensions)
+        nn.init.zeros_(self.narrow.weight)
+        nn.init.zeros_(self.narrow.bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs + self.narrow(F.gelu(self.widen(inputs)))
+
+
+class Attention(nn.Module):
+    """One block of causal attention: a state reads its own action and those before it."""
+
+    def __init__(self, dimensions: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = nn.Dropout(dropout)
+        self.norms = nn.ModuleList([nn.LayerNorm(dimensions), nn.LayerNorm(dimensions)])
+        self.project = nn.Linear(dimensions, 3 * dimensions)
+        self.merge = nn.Linear(dimensions, dimensions)
+        self.feed = nn.Sequential(
+            nn.Linear(dimensions, 2 * dimensions), nn.GELU(), nn.Linear(2 * dimensions, dimensions)
+        )
+
+    def forward(self, states: Tensor) -> Tensor:
+        shape = states.shape
+        parts = self.project(self.norms[0](states)).view(*shape[:2], 3, self.heads, -1)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        read = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        states = states + self.dropout(self.merge(read.transpose(1, 2).reshape(shape)))
+        return states + self.dropout(self.feed(self.norms[1](states)))
+
+
+class Encoder(nn.Module):
+    """States of a history: the t-th knows its first t actions, by their mean or by attention."""
+
+    def __init__(self, encoder: str, parameters: TwoTowerParameters) -> None:
+        super().__init__()
+        self.is_mean = encoder == "mean"
+        if not self.is_mean:
+            dimensions, dropout = parameters.dimensions, parameters.dropout
+            self.positions = nn.Parameter(0.02 * torch.randn(parameters.history, dimensions))
+            self.dropout = nn.Dropout(dropout)
+            self.blocks = nn.Sequential(
+                *(
+                    Attention(dimensions, parameters.heads, dropout)
+                    for _ in range(parameters.blocks)
+                ),
+                nn.LayerNorm(dimensions),
+            )
+
+    def forward(self, actions: Tensor) -> Tensor:
+        """Encode (n, t, d) vectors of actions, oldest first, as (n, t + 1, d) states."""
+        length = actions.shape[1]
+        if self.is_mean:
+            counts = torch.arange(1, length + 1, device=actions.device)
+            states = actions.cumsum(dim=1) / counts[:, None]
+        else:
+            states = self.blocks(self.dropout(actions + self.positions[:length]))
+        return F.pad(states, (0, 0, 1, 0))
+
+    def before(self, actions: Tensor, n_earlier: Tensor) -> Tensor:
+        """Encode, for each of (n, t) actions, the n_earlier (n, t) actions it may know of."""
+        states = self(actions)
+        rows = torch.arange(len(states), device=states.device)[:, None] * states.shape[1]
+        # An embedding, as its gradient is faster than that of an index.
+        return F.embedding(rows + n_earlier, states.flatten(0, 1))
+
+    def without(self, actions: Tensor, is_there: Tensor) -> Tensor:
+        """Encode, for each of (n, t) actions in no order, the mean of all others in its row."""
+        actions = actions * is_there[:, :, None]
+        others = is_there.sum(dim=1).sub(1).clamp(min=1)
+        return (actions.sum(dim=1, keepdim=True) - actions) / others[:, None, None]
+
+
+class Towers(nn.Module):
+    """All that is learned: both towers, what goes into them, and the temperature."""
+
+    def __init__(
+        self,
+        n_items: int,
+        n_item_attributes: int,
+        n_user_attributes: int,
+        encoder: str,
+        parameters: TwoTowerParameters,
+    ) -> None:
+        super().__init__()
+        dimensions, hidden = parameters.dimensions, parameters.hidden
+        self.ids = nn.Embedding(n_items, dimensions)
+        self.content = nn.EmbeddingBag(max(1, n_item_attributes), dimensions, mode="sum")
+        self.features = nn.EmbeddingBag(max(1, n_user_attributes), dimensions, mode="sum")
+        for table in (self.ids, self.content, self.features):
+            nn.init.normal_(table.weight, std=0.05)
+        self.encoder = Encoder(encoder, parameters)
+        self.item_tower = Tower(dimensions, hidden)
+        self.user_tower = Tower(dimensions, hidden)
+        self.log_temperature = nn.Parameter(
+            torch.tensor(parameters.temperature).log(), requires_grad=parameters.learn_temperature
+        )
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        """Bring an array to where the towers are."""
+        return torch.from_numpy(array).to(self.log_temperature.device)
+
+    def bag(self, table: nn.EmbeddingBag, rows: csr_matrix) -> Tensor:
+        """Sum the embeddings of the attributes in each row."""
+        columns, offsets = rows.indices.astype(np.int64), rows.indptr[:-1].astype(np.int64)
+        weights = rows.data.astype(np.float32)
+        return table(self.tensor(columns), self.tensor(offsets), self.tensor(weights))
+
+    def items(self, items: np.ndarray, has_id: np.ndarray, content: csr_matrix) -> Tensor:
+        """Give vectors (n, d), not of unit length: in a mean, a longer one says more."""
+        ids = self.ids(self.tensor(items)) * self.tensor(has_id)[:, None]
+        return self.item_tower(ids + self.bag(self.content, content))
+
+    def users(self, states: Tensor, features: Tensor) -> Tensor:
+        """Give vectors (n, d) of unit length."""
+        return F.normalize(self.user_tower(states + features), dim=1)
+
+
+class TwoTower:
+    """Vectors of items and of users whose inner product says how well they fit.
+
+    The item tower reads an embedding of the item's id and embeddings of its content; the user
+    tower reads what the item tower says of the user's last actions, and features of the user, so
+    that a user is known by actions alone, at once and without a refit (Covington et al., Deep
+    Neural Networks for YouTube Recommendations, RecSys 2016). Actions are averaged, or read in
+    their order by causal attention (Kang and McAuley, Self-Attentive Sequential Recommendation,
+    ICDM 2018), with a softmax over many negatives at every position (Klenitskiy and Vasilev,
+    Turning Dross Into Gold Loss, RecSys 2023).
+
+    Negatives are likes of other users in the batch and items drawn uniformly (Yang et al., Mixed
+    Negative Sampling for Learning Two-tower Neural Networks, WWW 2020); see
+    :func:`sampled_softmax_loss`. A catalogue that is no larger than such a sample is taken whole.
+
+    A like is learned from what :func:`count_earlier` allows. Without times there is no earlier:
+    it is learned from the mean of all the user's other likes, and 'attention' becomes 'mean'.
+
+    It learns on a GPU where there is one.
+
+    Examples
+    --------
+    >>> likes = Histories(offsets=np.array([0, 2, 4, 6]), items=np.array([0, 1, 0, 1, 2, 3]))
+    >>> model = TwoTower(TwoTowerParameters(dimensions=4)).fit(likes, n_items=4)
+    >>> someone_new = Histories(offsets=np.array([0, 1]), items=np.array([2]))
+    >>> scores = model.user_vectors(someone_new) @ model.item_vectors().T
+    >>> scores.argsort()[0, ::-1][:2].tolist()
+    [3, 2]
+    """
+
+    def __init__(self, parameters: TwoTowerParameters) -> None:
+        self.parameters = parameters
+
+    def fit(
+        self,
+        histories: Histories,
+        n_items: int,
+        item_features: csr_matrix | None = None,
+        user_features: csr_matrix | None = None,
+    ) -> "TwoTower":
+        """Learn both towers.
+
+        Parameters
+        ----------
+        histories : Histories
+            What each user liked.
+        n_items : int
+            Items of the catalogue.
+        item_features, user_features : csr_matrix, shape (n, n_attributes), optional
+            Weights of the attributes of each item and of each user.
+
+        Returns
+        -------
+        TwoTower
+            Itself, with ``towers_`` (Towers), ``encoder_`` ('mean' or 'attention'),
+            ``has_id_`` (n_items,), 1 where an item has likes to learn from, and
+            ``item_features_``.
+        """
+        parameters = self.parameters
+        random = np.random.default_rng(parameters.random_state)
+        self.encoder_ = "mean" if histories.times is None else parameters.encoder
+        self.item_features_ = _or_nothing(item_features, n_items)
+        user_features = _or_nothing(user_features, len(histories))
+        learned, held_out = _hold_out(histories, parameters.validation_users, random)
+        self.has_id_ = np.isin(np.arange(n_items), learned.items).astype(np.float32)
+        with _repeatable(parameters.random_state):
+            n_attributes = (self.item_features_.shape[1], user_features.shape[1])
+            self.towers_ = Towers(n_items, *n_attributes, self.encoder_, parameters)
+            if parameters.warm_start:
+                start = _factorize(learned, n_items, parameters.dimensions, random)
+                with torch.no_grad():
+                    self.towers_.ids.weight[:, : start.shape[1]] = torch.from_numpy(start)
+            self.towers_.to("cuda" if torch.cuda.is_available() else "cpu")
+            self._learn(learned, user_features, held_out, random)
+        return self
+
+    def item_vectors(self) -> np.ndarray:
+        """Give the vector of each item.
+
+        Returns
+        -------
+        float32 array, shape (n_items, dimensions)
+            Of unit length, from content alone where nobody liked the item; zeros where it has no
+            content either.
+        """
+        vectors = self._all_items()
+        vectors[~self._is_known_item()] = 0
+        return F.normalize(vectors, dim=1).cpu().numpy()
+
+    def user_vectors(
+        self, histories: Histories, user_features: csr_matrix | None = None
+    ) -> np.ndarray:
+        """Give the vectors of users, whether or not the fit knew them.
+
+        Parameters
+        ----------
+        histories : Histories
+            What each of them liked; the last ones are read.
+        user_features : csr_matrix, shape (n_users, n_attributes), optional
+            As in the fit.
+
+        Returns
+        -------
+        float32 array, shape (n_users, dimensions)
+            Of unit length; zeros where there is neither an action nor a feature.
+        """
+        parameters, towers, items = self.parameters, self.towers_, self._all_items()
+        user_features = _or_nothing(user_features, len(histories))
+        histories = histories.only(self._is_known_item()[histories.items])
+        n_after = histories.offsets[1:][histories.users] - np.arange(len(histories.items))
+        histories = histories.only(n_after <= parameters.history)
+        lengths = np.diff(histories.offsets)
+        known = np.flatnonzero((lengths > 0) | (np.diff(user_features.indptr) > 0))
+        known = known[np.argsort(lengths[known], kind="stable")]
+        n_rows = max(1, ACTIONS_PER_BATCH // parameters.history)
+        vectors = np.zeros((len(histories), parameters.dimensions), dtype=np.float32)
+        with torch.no_grad():
+            for first in range(0, len(known), n_rows):
+                users = known[first : first + n_rows]
+                part = histories.of(users)
+                states = towers.encoder(items[towers.tensor(part.side_by_side(part.items))])
+                ends = towers.tensor(lengths[users])
+                states = states[torch.arange(len(users), device=states.device), ends]
+                features = towers.bag(towers.features, user_features[users])
+                vectors[users] = towers.users(states, features).cpu().numpy()
+        return vectors
+
+    def _all_items(self) -> Tensor:
+        with torch.no_grad():
+            items = np.arange(len(self.has_id_))
+            return self.towers_.items(items, self.has_id_, self.item_features_)
+
+    def _is_known_item(self) -> np.ndarray:
+        return (self.has_id_ > 0) | (np.diff(self.item_features_.indptr) > 0)
+
+    def _learn(
+        self,
+        histories: Histories,
+        user_features: csr_matrix,
+        held_out: tuple[np.ndarray, np.ndarray],
+        random: np.random.Generator,
+    ) -> None:
+        parameters, towers = self.parameters, self.towers_
+        n_likes = np.bincount(histories.items, minlength=len(self.has_id_))
+        popularity = n_likes / max(1, len(histories.items))
+        n_steps = max(1, parameters.epochs * len(histories.items) // parameters.batch_size)
+        optimizer = torch.optim.AdamW(
+            [weights for weights in towers.parameters() if weights.requires_grad],
+            lr=parameters.learning_rate,
+            weight_decay=parameters.weight_decay,
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: 0.5 + 0.5 * np.cos(np.pi * min(1, step / n_steps))
+        )
+        best_recall, best_state, n_worse = -1.0, None, 0
+        with tqdm(total=n_steps, desc="two_tower", unit="batch", disable=None) as progress:
+            for epoch in range(1, parameters.epochs + 1):
+                losses = []
+                towers.train()
+                pieces, owners = _cut(histories, parameters.history, random)
+                for batch in _batches(np.diff(pieces.offsets), parameters.batch_size, random):
+                    users = owners[batch]
+                    loss = self._loss(
+                        pieces.of(batch), users, user_features[users], popularity, random
+                    )
+                    progress.update()
+                    if loss is not None:
+                        optimizer.zero_grad()
+                        loss.backward()
+                        optimizer.step()
+                        schedule.step()
+                        losses.append(loss.item())
+                towers.eval()
+                if not losses or not len(held_out[0]):
+                    continue
+                recall = self._recall(histories, user_features, *held_out)
+                progress.set_postfix(epoch=epoch, loss=np.mean(losses), recall=recall)
+                if recall > best_recall:
+                    best_recall, n_worse = recall, 0
+                    best_state = {
+                        key: values.clone() for key, values in towers.state_dict().items()
+                    }
+                else:
+                    n_worse += 1
+                    if n_worse > parameters.patience:
+                        break
+        if best_state is not None:
+            towers.load_state_dict(best_state)
+
+    def _loss(
+        self,
+        pieces: Histories,
+        users: np.ndarray,
+        user_features: csr_matrix,
+        popularity: np.ndarray,
+        random: np.random.Generator,
+    ) -> Tensor | None:
+        """Loss of all likes of a batch of which anything is known before; None without any."""
+        towers, cold_share = self.towers_, self.parameters.cold_share
+        items = pieces.side_by_side(pieces.items)
+        is_there = pieces.side_by_side(np.ones(len(pieces.items), dtype=bool))
+        if pieces.times is None:
+            n_known = np.repeat(np.diff(pieces.offsets)[:, None] - 1, items.shape[1], axis=1)
+        else:
+            n_known = pieces.side_by_side(count_earlier(pieces))
+        has_features = np.diff(user_features.indptr) > 0
+        rows, columns = np.nonzero(is_there & ((n_known > 0) | has_features[:, None]))
+        if not len(rows):
+            return None
+        positives = items[rows, columns]
+        sample, owners, log_counts = _sample(
+            positives, users[rows], popularity, self.parameters, random
+        )
+
+        # Each item goes through its tower once.
+        distinct, places = np.unique(np.append(items, sample), return_inverse=True)
+        content = self.item_features_[distinct]
+        is_cold = (random.random(len(distinct)) < cold_share) & (np.diff(content.indptr) > 0)
+        vectors = towers.items(distinct, self.has_id_[distinct] * ~is_cold, content)
+        units = F.normalize(vectors, dim=1)
+        places = towers.tensor(places)
+        in_pieces, in_sample = places[: items.size].view(items.shape), places[items.size :]
+
+        actions = F.embedding(in_pieces, vectors)
+        if pieces.times is None:
+            states = towers.encoder.without(actions, towers.tensor(is_there))
+        else:
+            states = towers.encoder.before(actions, towers.tensor(n_known))
+        is_cold = (random.random(len(users)) < cold_share) & has_features
+        states = states * towers.tensor(~is_cold)[:, None, None]
+        features = towers.bag(towers.features, user_features)
+        rows, columns = towers.tensor(rows), towers.tensor(columns)
+        states = F.embedding(rows * items.shape[1] + columns, states.flatten(0, 1))
+        return sampled_softmax_loss(
+            towers.users(states, F.embedding(rows, features)) / towers.log_temperature.exp(),
+            F.embedding(in_pieces[rows, columns], units),
+            F.embedding(in_sample, units),
+            towers.tensor(positives),
+            towers.tensor(sample),
+            towers.tensor(log_counts),
+            towers.tensor(users)[rows][:, None] == towers.tensor(owners),
+        )
+
+    def _recall(
+        self,
+        histories: Histories,
+        user_features: csr_matrix,
+        users: np.ndarray,
+        items: np.ndarray,
+    ) -> float:
+        """Share of users whose held out item is among the first that they have not met."""
+        item_vectors = self.item_vectors()
+        n_rows = max(1, CELLS_PER_BATCH // len(item_vectors))
+        n_found = 0
+        for first in range(0, len(users), n_rows):
+            batch, liked = users[first : first + n_rows], items[first : first + n_rows]
+            met = histories.of(batch)
+            scores = self.user_vectors(met, user_features[batch]) @ item_vectors.T
+            scores[met.users, met.items] = -np.inf
+            n_above = (scores >= scores[np.arange(len(batch)), liked][:, None]).sum(axis=1) - 1
+            n_found += int((n_above < VALIDATION_K).sum())
+        return n_found / len(users)
+
+
+def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
+    return csr_matrix((n, 0), dtype=np.float32) if features is None else features
+
+
+@contextmanager
+def _repeatable(seed: int) -> Iterator[None]:
+    """Seed torch and let it sum in a fixed order where it can; afterwards it is as it was."""
+    was_on = torch.are_deterministic_algorithms_enabled()
+    was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was_on, warn_only=was_warn_only)
+
+
+def _hold_out(
+    histories: Histories, n_users: int, random: np.random.Generator
+) -> tuple[Histories, tuple[np.ndarray, np.ndarray]]:
+    """Part the last like of some users from the rest; any like where there is no last."""
+    n_actions = np.diff(histories.offsets)
+    users = np.flatnonzero(n_actions >= 3)
+    users = np.sort(random.choice(users, min(n_users, len(users) // 2), replace=False))
+    if histories.times is None:
+        held_out = histories.offsets[users] + random.integers(n_actions[users])
+    else:
+        held_out = histories.offsets[users + 1] - 1
+    is_kept = np.ones(len(histories.items), dtype=bool)
+    is_kept[held_out] = False
+    return histories.only(is_kept), (users, histories.items[held_out])
+
+
+def _factorize(
+    histories: Histories, n_items: int, dimensions: int, random: np.random.Generator
+) -> np.ndarray:
+    """Find the main directions of the likes, with active users and popular items toned down.
+
+    These are the first right singular vectors of the matrix of likes over the roots of the sums
+    of its rows and columns, by subspace iteration (Halko, Martinsson, Tropp: Finding Structure
+    with Randomness, SIAM Review 2011).
+    """
+    ones = np.ones(len(histories.items))
+    likes = csr_matrix((ones, (histories.users, histories.items)), (len(histories), n_items))
+    per_user, per_item = (np.maximum(1, np.asarray(likes.sum(axis)).ravel()) for axis in (1, 0))
+    likes = (diags(per_user**-0.5) @ likes @ diags(per_item**-0.5)).tocsr()
+    basis = random.standard_normal((n_items, min(n_items, dimensions + 16)))
+    for _ in range(6):
+        basis, _ = np.linalg.qr(likes.T @ (likes @ basis))
+    _, values, rotation = np.linalg.svd(likes @ basis, full_matrices=False)
+    vectors = (basis @ rotation.T * np.sqrt(values))[:, :dimensions]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (0.3 * vectors / np.maximum(1e-6, lengths)).astype(np.float32)
+
+
+def _cut(
+    histories: Histories, length: int, random: np.random.Generator
+) -> tuple[Histories, np.ndarray]:
+    """Cut long histories into pieces, at other places each time; give these and their users."""
+    users, n_actions = histories.users, np.diff(histories.offsets)
+    shifts = random.integers(length, size=len(n_actions)) * (n_actions > length)
+    places = np.arange(len(users)) - histories.offsets[users] + shifts[users]
+    is_start = (places == shifts[users]) | (places % length == 0)
+    offsets = np.append(np.flatnonzero(is_start), len(users))
+    return replace(histories, offsets=offsets), users[is_start]
+
+
+def _batches(
+    lengths: np.ndarray, batch_size: int, random: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Give rows in random batches of about as many actions, and of rows about as long."""
+    order = random.permutation(len(lengths))
+    sorts = np.cumsum(lengths[order]) // (BATCHES_PER_SORT * batch_size)
+    order = order[np.lexsort((lengths[order], sorts))]
+    batches = np.cumsum(lengths[order]) // batch_size
+    batches = np.split(order, np.flatnonzero(np.diff(batches)) + 1)
+    for place in random.permutation(len(batches)):
+        yield batches[place]
+
+
+def _sample(
+    positives: np.ndarray,
+    users: np.ndarray,
+    popularity: np.ndarray,
+    parameters: TwoTowerParameters,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw negatives for a batch: items, whose likes they are (-1: nobody's), and log counts."""
+    n_items, n_uniform = len(popularity), parameters.uniform_negatives
+    if n_items <= parameters.batch_negatives + n_uniform:
+        return np.arange(n_items), np.full(n_items, -1), np.zeros(n_items, dtype=np.float32)
+    drawn = random.permutation(len(positives))[: parameters.batch_negatives]
+    items = np.append(positives[drawn], random.integers(n_items, size=n_uniform))
+    owners = np.append(users[drawn], np.full(n_uniform, -1))
+    counts = len(drawn) * popularity[items] + n_uniform / n_items
+    return items, owners, np.log(counts).astype(np.float32)
+
+
+def two_tower_vectors(
+    user_items: pa.Table,
+    users: pa.Table,
+    items: pa.Table,
+    item_attributes: pa.Table,
+    user_attributes: pa.Table,
+    parameters: TwoTowerParameters,
+) -> pa.Table:
+    """Fit two towers on each fold by itself and give the vectors of its items and users.
+
+    Parameters
+    ----------
+    user_items : pa.Table
+        One row per fold, user and item met: fold, user_key, item_key, is_positive, recency_rank
+        (1 = newest) and last_interaction_at (null where the data has no times).
+    users : pa.Table
+        One row per fold and user to propose to: fold, user_key.
+    items : pa.Table
+        One row per fold and item that may be proposed: fold, item_key.
+    item_attributes : pa.Table
+        One row per item, kind and attribute: item_key, kind, attribute, weight. All attributes of
+        one kind weigh as much as one.
+    user_attributes : pa.Table
+        One row per user, kind and attribute: user_key, kind, attribute.
+    parameters : TwoTowerParameters
+        How to fit.
+
+    Returns
+    -------
+    pa.Table
+        fold, entity ('item' or 'user'), key and vector, in this order. A fold without likes has
+        no rows, nor has an item with neither likes nor attributes, nor a user with neither.
+    """
+    schema = pa.schema(
+        [
+            (Columns.FOLD, pa.string()),
+            (Columns.ENTITY, pa.string()),
+            (Columns.KEY, pa.int32()),
+            (Columns.VECTOR, pa.list_(pa.float32(), parameters.dimensions)),
+        ]
+    )
+    likes = user_items.filter(user_items[Columns.IS_POSITIVE])
+    # A fit depends on the order of its rows, and tables have none.
+    likes = likes.sort_by(
+        [
+            (Columns.FOLD, "ascending"),
+            (Columns.USER_KEY, "ascending"),
+            (Columns.LAST_INTERACTION_AT, "ascending"),
+            (Columns.RECENCY_RANK, "descending"),
+            (Columns.ITEM_KEY, "ascending"),
+        ]
+    )
+    parts = []
+    for fold in pc.unique(likes[Columns.FOLD]).to_pylist():
+        met, wanted_users, wanted_items = (
+            table.filter(pc.equal(table[Columns.FOLD], fold)) for table in (likes, users, items)
+        )
+        user_keys = _keys(met[Columns.USER_KEY], wanted_users[Columns.USER_KEY])
+        item_keys = _keys(met[Columns.ITEM_KEY], wanted_items[Columns.ITEM_KEY])
+        item_features = _features(item_attributes, Columns.ITEM_KEY, item_keys)
+        user_features = _features(user_attributes, Columns.USER_KEY, user_keys)
+        rows = np.searchsorted(user_keys, met[Columns.USER_KEY].to_numpy())
+        times = met[Columns.LAST_INTERACTION_AT]
+        histories = Histories(
+            np.searchsorted(rows, np.arange(len(user_keys) + 1)),
+            np.searchsorted(item_keys, met[Columns.ITEM_KEY].to_numpy()),
+            None
+            if times.null_count
+            else times.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy(),
+        )
+        model = TwoTower(parameters).fit(histories, len(item_keys), item_features, user_features)
+        for entity, keys, vectors, wanted in (
+            ("item", item_keys, model.item_vectors(), wanted_items[Columns.ITEM_KEY]),
+            (
+                "user",
+                user_keys,
+                model.user_vectors(histories, user_features),
+                wanted_users[Columns.USER_KEY],
+            ),
+        ):
+            is_given = np.isin(keys, wanted.to_numpy()) & vectors.any(axis=1)
+            n = int(is_given.sum())
+            flat = pa.array(vectors[is_given].ravel())
+            lists = pa.FixedSizeListArray.from_arrays(flat, parameters.dimensions)
+            parts.append(
+                pa.table(
+                    [
+                        pa.repeat(fold, n),
+                        pa.repeat(entity, n),
+                        keys[is_given].astype(np.int32),
+                        lists,
+                    ],
+                    schema=schema,
+                )
+            )
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def _keys(*columns: pa.ChunkedArray) -> np.ndarray:
+    return np.unique(np.concatenate([column.to_numpy() for column in columns]))
+
+
+def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
+    """Lay attributes out as a row of weights for each key, which sum to 1 in each kind."""
+    attributes = attributes.filter(pc.is_in(attributes[key], pa.array(keys)))
+    names = pc.binary_join_element_wise(
+        attributes[Columns.KIND], attributes[Columns.ATTRIBUTE], "\n"
+    )
+    rows = np.searchsorted(keys, attributes[key].to_numpy())
+    kinds, kind_codes = np.unique(attributes[Columns.KIND].to_pylist(), return_inverse=True)
+    names, columns = np.unique(names.to_pylist(), return_inverse=True)
+    weights = np.ones(len(rows))
+    if Columns.WEIGHT in attributes.column_names:
+        weights = attributes[Columns.WEIGHT].fill_null(1.0).to_numpy()
+    groups = rows * len(kinds) + kind_codes
+    weights = weights / np.bincount(groups, weights)[groups]
+    return csr_matrix((weights, (rows, columns)), (len(keys), len(names)), dtype=np.float32)
