@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +10,12 @@ import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F
 from scipy.sparse import csr_matrix, diags
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from models_py.columns import Columns
+from models_py.histories import Histories, count_earlier, cut, hold_out_last
+from models_py.towers import Encoder, Towers, sampled_softmax_loss
 
 # The validation looks for the held out like among so many items.
 VALIDATION_K = 20
@@ -103,248 +105,6 @@ class TwoTowerParameters:
                 )
 
 
-@dataclass(frozen=True)
-class Histories:
-    """What each user did, oldest first: actions offsets[u] to offsets[u + 1] are those of u."""
-
-    offsets: np.ndarray
-    """Int array, shape (n_users + 1,)."""
-    items: np.ndarray
-    """Int array, shape (n_actions,): the item of each action."""
-    times: np.ndarray | None = None
-    """Int array, shape (n_actions,), in any unit; None where the order of actions means nothing."""
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def users(self) -> np.ndarray:
-        """Int array, shape (n_actions,): the user of each action."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
-
-    def side_by_side(self, values: np.ndarray) -> np.ndarray:
-        """Lay values of the actions out as a row for each user, with zeros after the last."""
-        lengths = np.diff(self.offsets)
-        is_there = np.arange(max(1, lengths.max())) < lengths[:, None]
-        rows = np.zeros(is_there.shape, dtype=values.dtype)
-        rows[is_there] = values
-        return rows
-
-    def of(self, users: np.ndarray) -> "Histories":
-        """Take the actions of some users, in the order given."""
-        lengths = np.diff(self.offsets)[users]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
-        times = None if self.times is None else self.times[places]
-        return Histories(offsets, self.items[places], times)
-
-    def only(self, is_kept: np.ndarray) -> "Histories":
-        """Keep some actions; all users stay."""
-        offsets = np.concatenate([[0], np.cumsum(is_kept)])[self.offsets]
-        times = None if self.times is None else self.times[is_kept]
-        return Histories(offsets, self.items[is_kept], times)
-
-
-def count_earlier(histories: Histories) -> np.ndarray:
-    """Count the actions that a user's vector may know when it is to foretell an action.
-
-    Those are the user's actions at strictly earlier times: neither the action itself, nor one
-    after it, nor one at the same time, of which nobody can say that it came first.
-
-    Parameters
-    ----------
-    histories : Histories
-        With times.
-
-    Returns
-    -------
-    int array, shape (n_actions,)
-        For each action, how many of its user's actions came before it.
-
-    Examples
-    --------
-    >>> offsets, items = np.array([0, 4, 5]), np.array([7, 8, 9, 7, 8])
-    >>> count_earlier(Histories(offsets, items, np.array([10, 20, 20, 30, 10]))).tolist()
-    [0, 1, 1, 3, 0]
-    """
-    users, times = histories.users, histories.times
-    is_new_time = np.ones(len(times), dtype=bool)
-    is_new_time[1:] = (users[1:] != users[:-1]) | (times[1:] != times[:-1])
-    firsts = np.maximum.accumulate(np.where(is_new_time, np.arange(len(times)), 0))
-    return firsts - histories.offsets[users]
-
-
-def sampled_softmax_loss(
-    users: Tensor,
-    positives: Tensor,
-    candidates: Tensor,
-    positive_items: Tensor,
-    candidate_items: Tensor,
-    log_counts: Tensor,
-    is_own: Tensor | None = None,
-) -> Tensor:
-    """Estimate the cross entropy of a softmax over the whole catalogue from a sample of it.
-
-    An item that is c times among the candidates on average stands for 1 / c of itself, so log c
-    is taken off its logit (Yi et al., Sampling-Bias-Corrected Neural Modeling for Large Corpus
-    Item Recommendations, RecSys 2019). The positive is always there, once, so that nothing is
-    taken off its own (Khrylchenko et al., Correcting the LogQ Correction, RecSys 2025), and where
-    it is among the candidates too, an accidental hit, it does not count there.
-
-    Parameters
-    ----------
-    users : Tensor, shape (n, d)
-        Vectors of users; logits are inner products, so divided by the temperature.
-    positives : Tensor, shape (n, d)
-        Vectors of the items that they liked.
-    candidates : Tensor, shape (m, d)
-        Vectors of the sample, the same for all users.
-    positive_items, candidate_items : int Tensor, shapes (n,) and (m,)
-        Which items these are.
-    log_counts : Tensor, shape (m,)
-        Logarithm of how often each candidate is in such a sample, on average.
-    is_own : bool Tensor, shape (n, m), optional
-        Candidates that were sampled from the user's own likes and do not count for them: these
-        are there far more often than the average says.
-
-    Returns
-    -------
-    Tensor, shape ()
-        Mean loss.
-    """
-    is_masked = positive_items[:, None] == candidate_items
-    if is_own is not None:
-        is_masked |= is_own
-    positive_logits = (users * positives).sum(dim=1, keepdim=True)
-    logits = torch.addmm(-log_counts, users, candidates.T).masked_fill(is_masked, -torch.inf)
-    logits = torch.cat([positive_logits, logits], dim=1)
-    return F.cross_entropy(logits, torch.zeros_like(positive_items))
-
-
-class Tower(nn.Module):
-    """A hidden layer around which the input passes unchanged; at first it adds nothing."""
-
-    def __init__(self, dimensions: int, hidden: int) -> None:
-        super().__init__()
-        self.widen = nn.Linear(dimensions, hidden)
-        self.narrow = nn.Linear(hidden, dimensions)
-        nn.init.zeros_(self.narrow.weight)
-        nn.init.zeros_(self.narrow.bias)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs + self.narrow(F.gelu(self.widen(inputs)))
-
-
-class Attention(nn.Module):
-    """One block of causal attention: a state reads its own action and those before it."""
-
-    def __init__(self, dimensions: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.dropout = nn.Dropout(dropout)
-        self.norms = nn.ModuleList([nn.LayerNorm(dimensions), nn.LayerNorm(dimensions)])
-        self.project = nn.Linear(dimensions, 3 * dimensions)
-        self.merge = nn.Linear(dimensions, dimensions)
-        self.feed = nn.Sequential(
-            nn.Linear(dimensions, 2 * dimensions), nn.GELU(), nn.Linear(2 * dimensions, dimensions)
-        )
-
-    def forward(self, states: Tensor) -> Tensor:
-        shape = states.shape
-        parts = self.project(self.norms[0](states)).view(*shape[:2], 3, self.heads, -1)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        read = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        states = states + self.dropout(self.merge(read.transpose(1, 2).reshape(shape)))
-        return states + self.dropout(self.feed(self.norms[1](states)))
-
-
-class Encoder(nn.Module):
-    """States of a history: the t-th knows its first t actions, by their mean or by attention."""
-
-    def __init__(self, encoder: str, parameters: TwoTowerParameters) -> None:
-        super().__init__()
-        self.is_mean = encoder == "mean"
-        if not self.is_mean:
-            dimensions, dropout = parameters.dimensions, parameters.dropout
-            self.positions = nn.Parameter(0.02 * torch.randn(parameters.history, dimensions))
-            self.dropout = nn.Dropout(dropout)
-            self.blocks = nn.Sequential(
-                *(
-                    Attention(dimensions, parameters.heads, dropout)
-                    for _ in range(parameters.blocks)
-                ),
-                nn.LayerNorm(dimensions),
-            )
-
-    def forward(self, actions: Tensor) -> Tensor:
-        """Encode (n, t, d) vectors of actions, oldest first, as (n, t + 1, d) states."""
-        length = actions.shape[1]
-        if self.is_mean:
-            counts = torch.arange(1, length + 1, device=actions.device)
-            states = actions.cumsum(dim=1) / counts[:, None]
-        else:
-            states = self.blocks(self.dropout(actions + self.positions[:length]))
-        return F.pad(states, (0, 0, 1, 0))
-
-    def before(self, actions: Tensor, n_earlier: Tensor) -> Tensor:
-        """Encode, for each of (n, t) actions, the n_earlier (n, t) actions it may know of."""
-        states = self(actions)
-        rows = torch.arange(len(states), device=states.device)[:, None] * states.shape[1]
-        # An embedding, as its gradient is faster than that of an index.
-        return F.embedding(rows + n_earlier, states.flatten(0, 1))
-
-    def without(self, actions: Tensor, is_there: Tensor) -> Tensor:
-        """Encode, for each of (n, t) actions in no order, the mean of all others in its row."""
-        actions = actions * is_there[:, :, None]
-        others = is_there.sum(dim=1).sub(1).clamp(min=1)
-        return (actions.sum(dim=1, keepdim=True) - actions) / others[:, None, None]
-
-
-class Towers(nn.Module):
-    """All that is learned: both towers, what goes into them, and the temperature."""
-
-    def __init__(
-        self,
-        n_items: int,
-        n_item_attributes: int,
-        n_user_attributes: int,
-        encoder: str,
-        parameters: TwoTowerParameters,
-    ) -> None:
-        super().__init__()
-        dimensions, hidden = parameters.dimensions, parameters.hidden
-        self.ids = nn.Embedding(n_items, dimensions)
-        self.content = nn.EmbeddingBag(max(1, n_item_attributes), dimensions, mode="sum")
-        self.features = nn.EmbeddingBag(max(1, n_user_attributes), dimensions, mode="sum")
-        for table in (self.ids, self.content, self.features):
-            nn.init.normal_(table.weight, std=0.05)
-        self.encoder = Encoder(encoder, parameters)
-        self.item_tower = Tower(dimensions, hidden)
-        self.user_tower = Tower(dimensions, hidden)
-        self.log_temperature = nn.Parameter(
-            torch.tensor(parameters.temperature).log(), requires_grad=parameters.learn_temperature
-        )
-
-    def tensor(self, array: np.ndarray) -> Tensor:
-        """Bring an array to where the towers are."""
-        return torch.from_numpy(array).to(self.log_temperature.device)
-
-    def bag(self, table: nn.EmbeddingBag, rows: csr_matrix) -> Tensor:
-        """Sum the embeddings of the attributes in each row."""
-        columns, offsets = rows.indices.astype(np.int64), rows.indptr[:-1].astype(np.int64)
-        weights = rows.data.astype(np.float32)
-        return table(self.tensor(columns), self.tensor(offsets), self.tensor(weights))
-
-    def items(self, items: np.ndarray, has_id: np.ndarray, content: csr_matrix) -> Tensor:
-        """Give vectors (n, d), not of unit length: in a mean, a longer one says more."""
-        ids = self.ids(self.tensor(items)) * self.tensor(has_id)[:, None]
-        return self.item_tower(ids + self.bag(self.content, content))
-
-    def users(self, states: Tensor, features: Tensor) -> Tensor:
-        """Give vectors (n, d) of unit length."""
-        return F.normalize(self.user_tower(states + features), dim=1)
-
-
 class TwoTower:
     """Vectors of items and of users whose inner product says how well they fit.
 
@@ -408,17 +168,31 @@ class TwoTower:
         self.encoder_ = "mean" if histories.times is None else parameters.encoder
         self.item_features_ = _or_nothing(item_features, n_items)
         user_features = _or_nothing(user_features, len(histories))
-        learned, held_out = _hold_out(histories, parameters.validation_users, random)
+        learned, *held_out = hold_out_last(histories, parameters.validation_users, random)
         self.has_id_ = np.isin(np.arange(n_items), learned.items).astype(np.float32)
         with _repeatable(parameters.random_state):
-            n_attributes = (self.item_features_.shape[1], user_features.shape[1])
-            self.towers_ = Towers(n_items, *n_attributes, self.encoder_, parameters)
+            self.towers_ = Towers(
+                n_items,
+                self.item_features_.shape[1],
+                user_features.shape[1],
+                parameters.hidden,
+                Encoder(
+                    parameters.dimensions,
+                    parameters.history,
+                    parameters.blocks if self.encoder_ == "attention" else 0,
+                    parameters.heads,
+                    parameters.dropout,
+                ),
+                parameters.dimensions,
+                parameters.temperature,
+                parameters.learn_temperature,
+            )
             if parameters.warm_start:
                 start = _factorize(learned, n_items, parameters.dimensions, random)
                 with torch.no_grad():
                     self.towers_.ids.weight[:, : start.shape[1]] = torch.from_numpy(start)
             self.towers_.to("cuda" if torch.cuda.is_available() else "cpu")
-            self._learn(learned, user_features, held_out, random)
+            self._learn(learned, held_out, user_features, random)
         return self
 
     def item_vectors(self) -> np.ndarray:
@@ -453,10 +227,8 @@ class TwoTower:
         """
         parameters, towers, items = self.parameters, self.towers_, self._all_items()
         user_features = _or_nothing(user_features, len(histories))
-        histories = histories.only(self._is_known_item()[histories.items])
-        n_after = histories.offsets[1:][histories.users] - np.arange(len(histories.items))
-        histories = histories.only(n_after <= parameters.history)
-        lengths = np.diff(histories.offsets)
+        histories = histories.only(self._is_known_item()[histories.items]).last(parameters.history)
+        lengths = histories.lengths
         known = np.flatnonzero((lengths > 0) | (np.diff(user_features.indptr) > 0))
         known = known[np.argsort(lengths[known], kind="stable")]
         n_rows = max(1, ACTIONS_PER_BATCH // parameters.history)
@@ -466,10 +238,9 @@ class TwoTower:
                 users = known[first : first + n_rows]
                 part = histories.of(users)
                 states = towers.encoder(items[towers.tensor(part.side_by_side(part.items))])
-                ends = towers.tensor(lengths[users])
-                states = states[torch.arange(len(users), device=states.device), ends]
-                features = towers.bag(towers.features, user_features[users])
-                vectors[users] = towers.users(states, features).cpu().numpy()
+                rows = torch.arange(len(users), device=states.device)
+                states = states[rows, towers.tensor(lengths[users])]
+                vectors[users] = towers.users(states, rows, user_features[users]).cpu().numpy()
         return vectors
 
     def _all_items(self) -> Tensor:
@@ -483,8 +254,8 @@ class TwoTower:
     def _learn(
         self,
         histories: Histories,
+        held_out: list[np.ndarray],
         user_features: csr_matrix,
-        held_out: tuple[np.ndarray, np.ndarray],
         random: np.random.Generator,
     ) -> None:
         parameters, towers = self.parameters, self.towers_
@@ -495,6 +266,7 @@ class TwoTower:
             [weights for weights in towers.parameters() if weights.requires_grad],
             lr=parameters.learning_rate,
             weight_decay=parameters.weight_decay,
+            fused=True,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: 0.5 + 0.5 * np.cos(np.pi * min(1, step / n_steps))
@@ -504,8 +276,8 @@ class TwoTower:
             for epoch in range(1, parameters.epochs + 1):
                 losses = []
                 towers.train()
-                pieces, owners = _cut(histories, parameters.history, random)
-                for batch in _batches(np.diff(pieces.offsets), parameters.batch_size, random):
+                pieces, owners = cut(histories, parameters.history, random)
+                for batch in _batches(pieces.lengths, parameters.batch_size, random):
                     users = owners[batch]
                     loss = self._loss(
                         pieces.of(batch), users, user_features[users], popularity, random
@@ -522,7 +294,7 @@ class TwoTower:
                     continue
                 recall = self._recall(histories, user_features, *held_out)
                 progress.set_postfix(epoch=epoch, loss=np.mean(losses), recall=recall)
-                if recall > best_recall:
+                if recall >= best_recall:
                     best_recall, n_worse = recall, 0
                     best_state = {
                         key: values.clone() for key, values in towers.state_dict().items()
@@ -547,7 +319,7 @@ class TwoTower:
         items = pieces.side_by_side(pieces.items)
         is_there = pieces.side_by_side(np.ones(len(pieces.items), dtype=bool))
         if pieces.times is None:
-            n_known = np.repeat(np.diff(pieces.offsets)[:, None] - 1, items.shape[1], axis=1)
+            n_known = np.repeat(pieces.lengths[:, None] - 1, items.shape[1], axis=1)
         else:
             n_known = pieces.side_by_side(count_earlier(pieces))
         has_features = np.diff(user_features.indptr) > 0
@@ -575,11 +347,10 @@ class TwoTower:
             states = towers.encoder.before(actions, towers.tensor(n_known))
         is_cold = (random.random(len(users)) < cold_share) & has_features
         states = states * towers.tensor(~is_cold)[:, None, None]
-        features = towers.bag(towers.features, user_features)
         rows, columns = towers.tensor(rows), towers.tensor(columns)
         states = F.embedding(rows * items.shape[1] + columns, states.flatten(0, 1))
         return sampled_softmax_loss(
-            towers.users(states, F.embedding(rows, features)) / towers.log_temperature.exp(),
+            towers.users(states, rows, user_features) / towers.log_temperature.exp(),
             F.embedding(in_pieces[rows, columns], units),
             F.embedding(in_sample, units),
             towers.tensor(positives),
@@ -607,105 +378,6 @@ class TwoTower:
             n_above = (scores >= scores[np.arange(len(batch)), liked][:, None]).sum(axis=1) - 1
             n_found += int((n_above < VALIDATION_K).sum())
         return n_found / len(users)
-
-
-def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
-    return csr_matrix((n, 0), dtype=np.float32) if features is None else features
-
-
-@contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
-    """Seed torch and let it sum in a fixed order where it can; afterwards it is as it was."""
-    was_on = torch.are_deterministic_algorithms_enabled()
-    was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(was_on, warn_only=was_warn_only)
-
-
-def _hold_out(
-    histories: Histories, n_users: int, random: np.random.Generator
-) -> tuple[Histories, tuple[np.ndarray, np.ndarray]]:
-    """Part the last like of some users from the rest; any like where there is no last."""
-    n_actions = np.diff(histories.offsets)
-    users = np.flatnonzero(n_actions >= 3)
-    users = np.sort(random.choice(users, min(n_users, len(users) // 2), replace=False))
-    if histories.times is None:
-        held_out = histories.offsets[users] + random.integers(n_actions[users])
-    else:
-        held_out = histories.offsets[users + 1] - 1
-    is_kept = np.ones(len(histories.items), dtype=bool)
-    is_kept[held_out] = False
-    return histories.only(is_kept), (users, histories.items[held_out])
-
-
-def _factorize(
-    histories: Histories, n_items: int, dimensions: int, random: np.random.Generator
-) -> np.ndarray:
-    """Find the main directions of the likes, with active users and popular items toned down.
-
-    These are the first right singular vectors of the matrix of likes over the roots of the sums
-    of its rows and columns, by subspace iteration (Halko, Martinsson, Tropp: Finding Structure
-    with Randomness, SIAM Review 2011).
-    """
-    ones = np.ones(len(histories.items))
-    likes = csr_matrix((ones, (histories.users, histories.items)), (len(histories), n_items))
-    per_user, per_item = (np.maximum(1, np.asarray(likes.sum(axis)).ravel()) for axis in (1, 0))
-    likes = (diags(per_user**-0.5) @ likes @ diags(per_item**-0.5)).tocsr()
-    basis = random.standard_normal((n_items, min(n_items, dimensions + 16)))
-    for _ in range(6):
-        basis, _ = np.linalg.qr(likes.T @ (likes @ basis))
-    _, values, rotation = np.linalg.svd(likes @ basis, full_matrices=False)
-    vectors = (basis @ rotation.T * np.sqrt(values))[:, :dimensions]
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (0.3 * vectors / np.maximum(1e-6, lengths)).astype(np.float32)
-
-
-def _cut(
-    histories: Histories, length: int, random: np.random.Generator
-) -> tuple[Histories, np.ndarray]:
-    """Cut long histories into pieces, at other places each time; give these and their users."""
-    users, n_actions = histories.users, np.diff(histories.offsets)
-    shifts = random.integers(length, size=len(n_actions)) * (n_actions > length)
-    places = np.arange(len(users)) - histories.offsets[users] + shifts[users]
-    is_start = (places == shifts[users]) | (places % length == 0)
-    offsets = np.append(np.flatnonzero(is_start), len(users))
-    return replace(histories, offsets=offsets), users[is_start]
-
-
-def _batches(
-    lengths: np.ndarray, batch_size: int, random: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Give rows in random batches of about as many actions, and of rows about as long."""
-    order = random.permutation(len(lengths))
-    sorts = np.cumsum(lengths[order]) // (BATCHES_PER_SORT * batch_size)
-    order = order[np.lexsort((lengths[order], sorts))]
-    batches = np.cumsum(lengths[order]) // batch_size
-    batches = np.split(order, np.flatnonzero(np.diff(batches)) + 1)
-    for place in random.permutation(len(batches)):
-        yield batches[place]
-
-
-def _sample(
-    positives: np.ndarray,
-    users: np.ndarray,
-    popularity: np.ndarray,
-    parameters: TwoTowerParameters,
-    random: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw negatives for a batch: items, whose likes they are (-1: nobody's), and log counts."""
-    n_items, n_uniform = len(popularity), parameters.uniform_negatives
-    if n_items <= parameters.batch_negatives + n_uniform:
-        return np.arange(n_items), np.full(n_items, -1), np.zeros(n_items, dtype=np.float32)
-    drawn = random.permutation(len(positives))[: parameters.batch_negatives]
-    items = np.append(positives[drawn], random.integers(n_items, size=n_uniform))
-    owners = np.append(users[drawn], np.full(n_uniform, -1))
-    counts = len(drawn) * popularity[items] + n_uniform / n_items
-    return items, owners, np.log(counts).astype(np.float32)
 
 
 def two_tower_vectors(
@@ -789,20 +461,15 @@ def two_tower_vectors(
             ),
         ):
             is_given = np.isin(keys, wanted.to_numpy()) & vectors.any(axis=1)
-            n = int(is_given.sum())
-            flat = pa.array(vectors[is_given].ravel())
-            lists = pa.FixedSizeListArray.from_arrays(flat, parameters.dimensions)
-            parts.append(
-                pa.table(
-                    [
-                        pa.repeat(fold, n),
-                        pa.repeat(entity, n),
-                        keys[is_given].astype(np.int32),
-                        lists,
-                    ],
-                    schema=schema,
-                )
-            )
+            columns = [
+                pa.repeat(fold, int(is_given.sum())),
+                pa.repeat(entity, int(is_given.sum())),
+                keys[is_given].astype(np.int32),
+                pa.FixedSizeListArray.from_arrays(
+                    pa.array(vectors[is_given].ravel()), parameters.dimensions
+                ),
+            ]
+            parts.append(pa.table(columns, schema=schema))
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
@@ -823,5 +490,76 @@ def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
     if Columns.WEIGHT in attributes.column_names:
         weights = attributes[Columns.WEIGHT].fill_null(1.0).to_numpy()
     groups = rows * len(kinds) + kind_codes
-    weights = weights / np.bincount(groups, weights)[groups]
+    weights = weights / np.maximum(1e-12, np.bincount(groups, weights))[groups]
     return csr_matrix((weights, (rows, columns)), (len(keys), len(names)), dtype=np.float32)
+
+
+def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
+    return csr_matrix((n, 0), dtype=np.float32) if features is None else features
+
+
+@contextmanager
+def _repeatable(seed: int) -> Iterator[None]:
+    """Seed torch and let it sum in a fixed order where it can; afterwards it is as it was."""
+    was_on = torch.are_deterministic_algorithms_enabled()
+    was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was_on, warn_only=was_warn_only)
+
+
+def _factorize(
+    histories: Histories, n_items: int, dimensions: int, random: np.random.Generator
+) -> np.ndarray:
+    """Find the main directions of the likes, with active users and popular items toned down.
+
+    These are the first right singular vectors of the matrix of likes over the roots of the sums
+    of its rows and columns, by subspace iteration (Halko, Martinsson, Tropp: Finding Structure
+    with Randomness, SIAM Review 2011).
+    """
+    ones = np.ones(len(histories.items))
+    likes = csr_matrix((ones, (histories.users, histories.items)), (len(histories), n_items))
+    per_user, per_item = (np.maximum(1, np.asarray(likes.sum(axis)).ravel()) for axis in (1, 0))
+    likes = (diags(per_user**-0.5) @ likes @ diags(per_item**-0.5)).tocsr()
+    basis = random.standard_normal((n_items, min(n_items, dimensions + 16)))
+    for _ in range(6):
+        basis, _ = np.linalg.qr(likes.T @ (likes @ basis))
+    _, values, rotation = np.linalg.svd(likes @ basis, full_matrices=False)
+    vectors = (basis @ rotation.T * np.sqrt(values))[:, :dimensions]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (0.3 * vectors / np.maximum(1e-6, lengths)).astype(np.float32)
+
+
+def _batches(
+    lengths: np.ndarray, batch_size: int, random: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Give rows in random batches of about as many actions, and of rows about as long."""
+    order = random.permutation(len(lengths))
+    sorts = np.cumsum(lengths[order]) // (BATCHES_PER_SORT * batch_size)
+    order = order[np.lexsort((lengths[order], sorts))]
+    batches = np.cumsum(lengths[order]) // batch_size
+    batches = np.split(order, np.flatnonzero(np.diff(batches)) + 1)
+    for place in random.permutation(len(batches)):
+        yield batches[place]
+
+
+def _sample(
+    positives: np.ndarray,
+    users: np.ndarray,
+    popularity: np.ndarray,
+    parameters: TwoTowerParameters,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw negatives for a batch: items, whose likes they are (-1: nobody's), and log counts."""
+    n_items, n_uniform = len(popularity), parameters.uniform_negatives
+    if n_items <= parameters.batch_negatives + n_uniform:
+        return np.arange(n_items), np.full(n_items, -1), np.zeros(n_items, dtype=np.float32)
+    drawn = random.permutation(len(positives))[: parameters.batch_negatives]
+    items = np.append(positives[drawn], random.integers(n_items, size=n_uniform))
+    owners = np.append(users[drawn], np.full(n_uniform, -1))
+    counts = len(drawn) * popularity[items] + n_uniform / n_items
+    return items, owners, np.log(counts).astype(np.float32)
