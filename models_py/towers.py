@@ -54,6 +54,45 @@ def sampled_softmax_loss(
     return F.cross_entropy(logits, torch.zeros_like(positive_items))
 
 
+def draw_negatives(
+    positives: np.ndarray,
+    users: np.ndarray,
+    popularity: np.ndarray,
+    n_batch: int,
+    n_uniform: int,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw the candidates of :func:`sampled_softmax_loss` for a batch of likes.
+
+    Parameters
+    ----------
+    positives, users : int array, shape (n,)
+        Item and user of each like in the batch.
+    popularity : float array, shape (n_items,)
+        Share of each item in the likes of all batches.
+    n_batch : int
+        Likes of the batch to draw, at most.
+    n_uniform : int
+        Items of the catalogue to draw, each with the same chance.
+    random : np.random.Generator
+        Draws them.
+
+    Returns
+    -------
+    tuple of arrays, shape (m,)
+        The items; whose likes they are, -1 if nobody's; and the logarithm of how often each of
+        them is in such a sample, on average. A catalogue no larger than the sample is taken whole.
+    """
+    n_items = len(popularity)
+    if n_items <= n_batch + n_uniform:
+        return np.arange(n_items), np.full(n_items, -1), np.zeros(n_items, dtype=np.float32)
+    drawn = random.permutation(len(positives))[:n_batch]
+    items = np.append(positives[drawn], random.integers(n_items, size=n_uniform))
+    owners = np.append(users[drawn], np.full(n_uniform, -1))
+    counts = len(drawn) * popularity[items] + n_uniform / n_items
+    return items, owners, np.log(counts).astype(np.float32)
+
+
 class Tower(nn.Module):
     """A hidden layer around which the input passes unchanged; at first it adds nothing."""
 

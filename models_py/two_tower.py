@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from models_py.columns import Columns
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
-from models_py.towers import Encoder, Towers, sampled_softmax_loss
+from models_py.towers import Encoder, Towers, draw_negatives, sampled_softmax_loss
 
 # The validation looks for the held out like among so many items.
 VALIDATION_K = 20
@@ -332,8 +332,13 @@ class TwoTower:
         if not len(rows):
             return None
         positives = items[rows, columns]
-        sample, owners, log_counts = _sample(
-            positives, users[rows], popularity, self.parameters, random
+        sample, owners, log_counts = draw_negatives(
+            positives,
+            users[rows],
+            popularity,
+            self.parameters.batch_negatives,
+            self.parameters.uniform_negatives,
+            random,
         )
 
         # Each item goes through its tower once.
@@ -548,21 +553,3 @@ def _batches(
     batches = np.split(order, np.flatnonzero(np.diff(batches)) + 1)
     for place in random.permutation(len(batches)):
         yield batches[place]
-
-
-def _sample(
-    positives: np.ndarray,
-    users: np.ndarray,
-    popularity: np.ndarray,
-    parameters: TwoTowerParameters,
-    random: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw negatives for a batch: items, whose likes they are (-1: nobody's), and log counts."""
-    n_items, n_uniform = len(popularity), parameters.uniform_negatives
-    if n_items <= parameters.batch_negatives + n_uniform:
-        return np.arange(n_items), np.full(n_items, -1), np.zeros(n_items, dtype=np.float32)
-    drawn = random.permutation(len(positives))[: parameters.batch_negatives]
-    items = np.append(positives[drawn], random.integers(n_items, size=n_uniform))
-    owners = np.append(users[drawn], np.full(n_uniform, -1))
-    counts = len(drawn) * popularity[items] + n_uniform / n_items
-    return items, owners, np.log(counts).astype(np.float32)

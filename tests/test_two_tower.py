@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models_py.histories import Histories, count_earlier
-from models_py.towers import Encoder, sampled_softmax_loss
+from models_py.histories import Histories, count_earlier, cut, hold_out_last
+from models_py.towers import Encoder, draw_negatives, sampled_softmax_loss
 from models_py.two_tower import TwoTower, TwoTowerParameters, two_tower_vectors
 
 SMALL = TwoTowerParameters(
@@ -101,6 +101,29 @@ def test_accidental_hits_do_not_count():
     assert loss([0], [2, 3], is_own) == pytest.approx(loss([0], [2]), abs=1e-6)
 
 
+def test_negatives_are_drawn_as_often_as_they_are_said_to_be():
+    random = np.random.default_rng(0)
+    popularity = np.arange(1, 31) / np.arange(1, 31).sum()
+    counts, said = np.zeros(30), np.zeros(30)
+    for _ in range(2000):
+        positives = random.choice(30, size=40, p=popularity)
+        users = np.arange(40) + 100
+        items, owners, log_counts = draw_negatives(positives, users, popularity, 12, 8, random)
+        assert (owners[:12] >= 100).all() and (owners[12:] == -1).all()
+        assert (positives[owners[:12] - 100] == items[:12]).all()
+        counts += np.bincount(items, minlength=30)
+        said[items] = np.exp(log_counts)
+    assert counts / 2000 == pytest.approx(said, abs=0.05)
+
+
+def test_a_small_catalogue_is_drawn_whole():
+    items, owners, log_counts = draw_negatives(
+        np.array([1]), np.array([0]), np.full(5, 0.2), 3, 2, np.random.default_rng(0)
+    )
+    assert items.tolist() == [0, 1, 2, 3, 4]
+    assert set(owners) == {-1} and not log_counts.any()
+
+
 histories_with_times = st.lists(st.lists(st.integers(0, 5), max_size=8).map(sorted), max_size=5)
 
 
@@ -114,6 +137,32 @@ def test_earlier_actions_are_those_at_earlier_times(rows):
     )
     expected = [sum(earlier < time for earlier in row) for row in rows for time in row]
     assert count_earlier(histories).tolist() == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 9), max_size=6),
+    length=st.integers(1, 10),
+    with_times=st.booleans(),
+    seed=st.integers(0, 9),
+)
+def test_pieces_and_what_is_held_out_are_all_there_was(lengths, length, with_times, seed):
+    actions = np.arange(sum(lengths))
+    offsets = np.cumsum([0, *lengths])
+    histories = Histories(offsets, actions, actions if with_times else None)
+    pieces, users = cut(histories, length, np.random.default_rng(seed))
+    assert pieces.items.tolist() == actions.tolist()
+    assert users[pieces.users].tolist() == histories.users.tolist()
+    assert all(0 < n <= length for n in pieces.lengths)
+    # Nothing is cut that is short enough.
+    assert (np.bincount(users, minlength=len(lengths))[histories.lengths <= length] <= 1).all()
+
+    rest, some, held_out = hold_out_last(histories, 2, np.random.default_rng(seed))
+    assert len(some) == min(2, sum(n >= 3 for n in lengths) // 2)
+    assert sorted([*rest.items, *held_out]) == actions.tolist()
+    assert (histories.users[held_out] == some).all()
+    if with_times:
+        assert (held_out == offsets[some + 1] - 1).all()
 
 
 @pytest.mark.parametrize("encoder", ["mean", "attention"])
