@@ -138,9 +138,10 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.is_mean = blocks == 0
+        # A mean loses whole actions, so that it does not lean on any; attention loses values.
+        self.dropout = nn.Dropout1d(dropout) if self.is_mean else nn.Dropout(dropout)
         if not self.is_mean:
             self.positions = nn.Parameter(0.02 * torch.randn(length, dimensions))
-            self.dropout = nn.Dropout(dropout)
             self.blocks = nn.Sequential(
                 *(Attention(dimensions, heads, dropout) for _ in range(blocks)),
                 nn.LayerNorm(dimensions),
@@ -151,7 +152,7 @@ class Encoder(nn.Module):
         length = actions.shape[1]
         if self.is_mean:
             counts = torch.arange(1, length + 1, device=actions.device)
-            states = actions.cumsum(dim=1) / counts[:, None]
+            states = self.dropout(actions).cumsum(dim=1) / counts[:, None]
         else:
             states = self.blocks(self.dropout(actions + self.positions[:length]))
         return F.pad(states, (0, 0, 1, 0))
@@ -165,7 +166,7 @@ class Encoder(nn.Module):
 
     def without(self, actions: Tensor, is_there: Tensor) -> Tensor:
         """Encode, for each of (n, t) actions in no order, the mean of all others in its row."""
-        actions = actions * is_there[:, :, None]
+        actions = self.dropout(actions) * is_there[:, :, None]
         n_others = is_there.sum(dim=1).sub(1).clamp(min=1)
         return (actions.sum(dim=1, keepdim=True) - actions) / n_others[:, None, None]
 

@@ -43,7 +43,7 @@ class TwoTowerParameters:
     heads: int = 1
     """Attention heads of a block; they share the dimensions."""
     dropout: float = 0.2
-    """Share of the values that attention loses at random while it learns."""
+    """Share of actions that a mean, and of values that attention, loses at random in the fit."""
     cold_share: float = 0.1
     """Share of items learned from their content alone, and of users from their features alone."""
     temperature: float = 0.1
