@@ -36,7 +36,7 @@ class Histories:
 
     def side_by_side(self, values: np.ndarray) -> np.ndarray:
         """Lay out values of the actions in a row for each user, with zeros after the last."""
-        is_there = np.arange(max(1, self.lengths.max())) < self.lengths[:, None]
+        is_there = np.arange(max(1, self.lengths.max(initial=0))) < self.lengths[:, None]
         rows = np.zeros(is_there.shape, dtype=values.dtype)
         rows[is_there] = values
         return rows

@@ -343,6 +343,13 @@ def test_a_fold_without_likes_and_tables_without_rows():
     assert list(vectors([(1, 1, None)], [1], [1])) == [("item", 1), ("user", 1)]
 
 
+def test_a_fit_without_likes_knows_nothing():
+    nobody = Histories(np.array([0, 0]), np.array([], dtype=int))
+    model = TwoTower(SMALL).fit(nobody, n_items=3)
+    assert model.item_vectors().tolist() == [[0.0] * 8] * 3
+    assert model.user_vectors(nobody).tolist() == [[0.0] * 8]
+
+
 def test_new_items_and_new_users_are_placed_by_what_is_known_of_them():
     """Users of group x like items of genre a, others b; users and items 91 and 92 are new."""
     random = np.random.default_rng(0)
