@@ -35,7 +35,10 @@ class TwoTowerParameters:
     hidden: int = 128
     """Width of the hidden layer in each tower."""
     encoder: str = "mean"
-    """How actions become one vector: 'mean', or 'attention', which heeds their order."""
+    """How actions become one vector: 'mean', or 'attention', which heeds their order.
+
+    Without times there is no order, and 'attention' is 'mean'; see :class:`TwoTower`.
+    """
     history: int = 200
     """Actions of a user that are read at once: at most so many, the last ones."""
     blocks: int = 2

@@ -211,7 +211,7 @@ def test_a_fit_reads_users_up_to_the_target(encoder, monkeypatch):
         assert (n_earlier <= torch.arange(n_earlier.shape[1])).all()
 
 
-def test_items_stand_for_themselves_in_a_repeated_sequence():
+def test_attention_heeds_the_order():
     """After item i comes i + 1: attention finds the next one, a mean cannot."""
     random = np.random.default_rng(0)
     items = (random.integers(20, size=(200, 1)) + np.arange(8)) % 20
