@@ -455,7 +455,11 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
         variables |= protocol.get("tune_vars", {}) if options.tune else {}
         for its in sources.values():
             variables |= its
-        variables |= {"sources": list(sources), "blend_weights": dict.fromkeys(sources, 1.0)}
+        weights = protocol.get("blend_weights", {})
+        variables |= {
+            "sources": list(sources),
+            "blend_weights": {source: weights.get(source, 1.0) for source in sources},
+        }
         variables |= {
             f"{kind}_ks": sorted({int(metric.split("@")[1]) for metric in metrics if ranks(metric)})
             or [10]

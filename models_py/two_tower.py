@@ -1,0 +1,544 @@
+"""Two towers: one makes a vector of an item, one of what a user did last."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+import torch.nn.functional as F
+from scipy.sparse import csr_matrix, diags
+from torch import Tensor
+from tqdm import tqdm
+
+from models_py.columns import ITEM, USER, Columns, vectors_schema
+from models_py.histories import Histories, count_earlier, cut, hold_out_last
+from models_py.tables import folds_of, rows_of, vector_rows
+from models_py.towers import Encoder, Towers, draw_negatives, sampled_softmax_loss
+
+# The validation looks for the held out like among so many items.
+VALIDATION_K = 20
+# Histories are sorted by length within so many batches: little padding, and users stay mixed.
+BATCHES_PER_SORT = 32
+# Actions read, or users × items scored, at once where nothing is learned: bounds memory.
+ACTIONS_PER_BATCH = 100_000
+CELLS_PER_BATCH = 20_000_000
+
+
+@dataclass(frozen=True)
+class TwoTowerParameters:
+    """Parameters of :class:`TwoTower`."""
+
+    dimensions: int = 64
+    """Length of a user's and of an item's vector."""
+    hidden: int = 128
+    """Width of the hidden layer in each tower."""
+    encoder: str = "mean"
+    """How actions become one vector: 'mean', or 'attention', which heeds their order.
+
+    Without times there is no order, and 'attention' is 'mean'; see :class:`TwoTower`.
+    """
+    history: int = 200
+    """Actions of a user that are read at once: at most so many, the last ones."""
+    blocks: int = 2
+    """Attention blocks, one upon the other."""
+    heads: int = 1
+    """Attention heads of a block; they share the dimensions."""
+    dropout: float = 0.2
+    """Share of actions that a mean, and of values that attention, loses at random in the fit."""
+    cold_share: float = 0.1
+    """Share of items learned from their content alone, and of users from their features alone."""
+    temperature: float = 0.1
+    """Cosines are divided by it before the softmax; where it starts, if it is learned."""
+    learn_temperature: bool = False
+    """Whether the temperature is learned."""
+    batch_size: int = 2048
+    """Likes in a batch, about: histories stay whole."""
+    batch_negatives: int = 512
+    """Likes of a batch that serve as negatives for the likes of its other users, at most."""
+    uniform_negatives: int = 1024
+    """Items of the whole catalogue, drawn alike, that serve as negatives in a batch."""
+    learning_rate: float = 3e-3
+    """Step of AdamW at the start; it falls to 0 along half a cosine."""
+    weight_decay: float = 0.0
+    """Weight decay of AdamW."""
+    warm_start: bool = True
+    """Whether item ids start from a factorization of the likes, and not from noise."""
+    epochs: int = 6
+    """Passes over the likes, at most."""
+    patience: int = 2
+    """Passes in a row that may find less in validation than the best did; one more ends the fit."""
+    validation_users: int = 2000
+    """Users whose last like is held out for validation, at most."""
+    random_state: int = 42
+    """Seed of all that is drawn."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be fitted.
+
+        Raises
+        ------
+        ValueError
+            When the encoder is unknown, the heads do not divide the dimensions, or a number is
+            too small or, where it is a share, too large.
+        """
+        if self.encoder not in ("mean", "attention"):
+            raise ValueError(
+                f"TwoTower knows the encoders 'mean' and 'attention', got {self.encoder!r}"
+            )
+        if self.dimensions < 1 or self.heads < 1 or self.dimensions % self.heads:
+            raise ValueError(
+                "TwoTower needs dimensions and heads of at least 1, and heads that divide "
+                f"dimensions, got {self.dimensions} and {self.heads}"
+            )
+        for name in ("hidden", "history", "blocks", "batch_size", "uniform_negatives", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"TwoTower needs {name} of at least 1, got {getattr(self, name)}")
+        for name in ("batch_negatives", "patience", "validation_users", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"TwoTower needs {name} of at least 0, got {getattr(self, name)}")
+        for name in ("temperature", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"TwoTower needs {name} above 0, got {getattr(self, name)}")
+        for name in ("dropout", "cold_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"TwoTower needs {name} of at least 0 and below 1, got {getattr(self, name)}"
+                )
+
+
+class TwoTower:
+    """Vectors of items and of users whose inner product says how well they fit.
+
+    The item tower reads an embedding of the item's id and embeddings of its content; the user
+    tower reads what the item tower says of the user's last actions, and features of the user, so
+    that a user is known by actions alone, at once and without a refit (Covington et al., Deep
+    Neural Networks for YouTube Recommendations, RecSys 2016). Actions are averaged, or read in
+    their order by causal attention (Kang and McAuley, Self-Attentive Sequential Recommendation,
+    ICDM 2018), with a softmax over many negatives at every position (Klenitskiy and Vasilev,
+    Turning Dross Into Gold Loss, RecSys 2023).
+
+    Negatives are likes of other users in the batch and items drawn uniformly (Yang et al., Mixed
+    Negative Sampling for Learning Two-tower Neural Networks, WWW 2020); see
+    :func:`sampled_softmax_loss`. A catalogue that is no larger than such a sample is taken whole.
+
+    A like is learned from what :func:`count_earlier` allows. Without times there is no earlier:
+    it is learned from the mean of all the user's other likes, and 'attention' becomes 'mean'.
+
+    Item ids start where a factorization of the likes puts them, from where few passes lead to
+    what many do from noise. The fit runs on a GPU where there is one; on a processor two fits
+    of the same histories are the same to the bit.
+
+    Examples
+    --------
+    >>> likes = Histories(offsets=np.array([0, 2, 4, 6]), items=np.array([0, 1, 0, 1, 2, 3]))
+    >>> model = TwoTower(TwoTowerParameters(dimensions=4)).fit(likes, n_items=4)
+    >>> someone_new = Histories(offsets=np.array([0, 1]), items=np.array([2]))
+    >>> scores = model.user_vectors(someone_new) @ model.item_vectors().T
+    >>> scores.argsort()[0, ::-1][:2].tolist()
+    [3, 2]
+    """
+
+    def __init__(self, parameters: TwoTowerParameters) -> None:
+        self.parameters = parameters
+
+    def fit(
+        self,
+        histories: Histories,
+        n_items: int,
+        item_features: csr_matrix | None = None,
+        user_features: csr_matrix | None = None,
+    ) -> "TwoTower":
+        """Learn both towers, and keep what did best on likes that were held out.
+
+        These are at most one like of each of ``validation_users``: nothing is learned from them,
+        but the vectors of their users know them.
+
+        Parameters
+        ----------
+        histories : Histories
+            What each user liked.
+        n_items : int
+            Items of the catalogue.
+        item_features, user_features : csr_matrix, shape (n, n_attributes), optional
+            Weights of the attributes of each item and of each user.
+
+        Returns
+        -------
+        TwoTower
+            Itself, with ``towers_`` (Towers), ``encoder_`` ('mean' or 'attention'),
+            ``has_id_`` (n_items,), 1 where an item has likes to learn from, and
+            ``item_features_``.
+        """
+        parameters = self.parameters
+        random = np.random.default_rng(parameters.random_state)
+        self.encoder_ = "mean" if histories.times is None else parameters.encoder
+        self.item_features_ = _or_nothing(item_features, n_items)
+        user_features = _or_nothing(user_features, len(histories))
+        learned, *held_out = hold_out_last(histories, parameters.validation_users, random)
+        self.has_id_ = np.isin(np.arange(n_items), learned.items).astype(np.float32)
+        with _repeatable(parameters.random_state):
+            self.towers_ = Towers(
+                n_items,
+                self.item_features_.shape[1],
+                user_features.shape[1],
+                parameters.hidden,
+                Encoder(
+                    parameters.dimensions,
+                    parameters.history,
+                    parameters.blocks if self.encoder_ == "attention" else 0,
+                    parameters.heads,
+                    parameters.dropout,
+                ),
+                parameters.dimensions,
+                parameters.temperature,
+                parameters.learn_temperature,
+            )
+            if parameters.warm_start:
+                start = _factorize(learned, n_items, parameters.dimensions, random)
+                with torch.no_grad():
+                    self.towers_.ids.weight[:, : start.shape[1]] = torch.from_numpy(start)
+            self.towers_.to("cuda" if torch.cuda.is_available() else "cpu")
+            self._learn(learned, held_out, user_features, random)
+        return self
+
+    def item_vectors(self) -> np.ndarray:
+        """Give the vector of each item.
+
+        Returns
+        -------
+        float32 array, shape (n_items, dimensions)
+            Of unit length, from content alone where nobody liked the item; zeros where it has no
+            content either.
+        """
+        vectors = self._all_items()
+        vectors[~self._is_known_item()] = 0
+        return F.normalize(vectors, dim=1).cpu().numpy()
+
+    def user_vectors(
+        self, histories: Histories, user_features: csr_matrix | None = None
+    ) -> np.ndarray:
+        """Give the vectors of users, whether or not the fit knew them.
+
+        Parameters
+        ----------
+        histories : Histories
+            What each of them liked; the last ones are read.
+        user_features : csr_matrix, shape (n_users, n_attributes), optional
+            As in the fit.
+
+        Returns
+        -------
+        float32 array, shape (n_users, dimensions)
+            Of unit length; zeros where there is neither an action nor a feature.
+        """
+        parameters, towers, items = self.parameters, self.towers_, self._all_items()
+        user_features = _or_nothing(user_features, len(histories))
+        histories = histories.only(self._is_known_item()[histories.items]).last(parameters.history)
+        lengths = histories.lengths
+        known = np.flatnonzero((lengths > 0) | (np.diff(user_features.indptr) > 0))
+        known = known[np.argsort(lengths[known], kind="stable")]
+        n_rows = max(1, ACTIONS_PER_BATCH // parameters.history)
+        vectors = np.zeros((len(histories), parameters.dimensions), dtype=np.float32)
+        with torch.no_grad():
+            for first in range(0, len(known), n_rows):
+                users = known[first : first + n_rows]
+                part = histories.of(users)
+                states = towers.encoder(items[towers.tensor(part.side_by_side(part.items))])
+                rows = torch.arange(len(users), device=states.device)
+                states = states[rows, towers.tensor(lengths[users])]
+                vectors[users] = towers.users(states, rows, user_features[users]).cpu().numpy()
+        return vectors
+
+    def _all_items(self) -> Tensor:
+        with torch.no_grad():
+            items = np.arange(len(self.has_id_))
+            return self.towers_.items(items, self.has_id_, self.item_features_)
+
+    def _is_known_item(self) -> np.ndarray:
+        return (self.has_id_ > 0) | (np.diff(self.item_features_.indptr) > 0)
+
+    def _learn(
+        self,
+        histories: Histories,
+        held_out: list[np.ndarray],
+        user_features: csr_matrix,
+        random: np.random.Generator,
+    ) -> None:
+        parameters, towers = self.parameters, self.towers_
+        n_likes = np.bincount(histories.items, minlength=len(self.has_id_))
+        popularity = n_likes / max(1, len(histories.items))
+        n_steps = max(1, parameters.epochs * len(histories.items) // parameters.batch_size)
+        optimizer = torch.optim.AdamW(
+            [weights for weights in towers.parameters() if weights.requires_grad],
+            lr=parameters.learning_rate,
+            weight_decay=parameters.weight_decay,
+            fused=True,
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: 0.5 + 0.5 * np.cos(np.pi * min(1, step / n_steps))
+        )
+        best_recall, best_state, n_worse = -1.0, None, 0
+        with tqdm(total=n_steps, desc="two_tower", unit="batch", disable=None) as progress:
+            for epoch in range(1, parameters.epochs + 1):
+                losses = []
+                towers.train()
+                pieces, owners = cut(histories, parameters.history, random)
+                for batch in _batches(pieces.lengths, parameters.batch_size, random):
+                    users = owners[batch]
+                    loss = self._loss(
+                        pieces.of(batch), users, user_features[users], popularity, random
+                    )
+                    progress.update()
+                    if loss is not None:
+                        optimizer.zero_grad()
+                        loss.backward()
+                        optimizer.step()
+                        schedule.step()
+                        losses.append(loss.item())
+                towers.eval()
+                if not losses or not len(held_out[0]):
+                    continue
+                recall = self._recall(histories, user_features, *held_out)
+                progress.set_postfix(epoch=epoch, loss=np.mean(losses), recall=recall)
+                if recall >= best_recall:
+                    best_recall, n_worse = recall, 0
+                    best_state = {
+                        key: values.clone() for key, values in towers.state_dict().items()
+                    }
+                else:
+                    n_worse += 1
+                    if n_worse > parameters.patience:
+                        break
+        if best_state is not None:
+            towers.load_state_dict(best_state)
+
+    def _loss(
+        self,
+        pieces: Histories,
+        users: np.ndarray,
+        user_features: csr_matrix,
+        popularity: np.ndarray,
+        random: np.random.Generator,
+    ) -> Tensor | None:
+        """Loss of all likes of a batch of which anything is known before; None without any."""
+        towers, cold_share = self.towers_, self.parameters.cold_share
+        items = pieces.side_by_side(pieces.items)
+        is_there = pieces.side_by_side(np.ones(len(pieces.items), dtype=bool))
+        if pieces.times is None:
+            n_known = np.repeat(pieces.lengths[:, None] - 1, items.shape[1], axis=1)
+        else:
+            n_known = pieces.side_by_side(count_earlier(pieces))
+        has_features = np.diff(user_features.indptr) > 0
+        rows, columns = np.nonzero(is_there & ((n_known > 0) | has_features[:, None]))
+        if not len(rows):
+            return None
+        positives = items[rows, columns]
+        sample, owners, log_counts = draw_negatives(
+            positives,
+            users[rows],
+            popularity,
+            self.parameters.batch_negatives,
+            self.parameters.uniform_negatives,
+            random,
+        )
+
+        # Each item goes through its tower once.
+        distinct, places = np.unique(np.append(items, sample), return_inverse=True)
+        content = self.item_features_[distinct]
+        is_cold = (random.random(len(distinct)) < cold_share) & (np.diff(content.indptr) > 0)
+        vectors = towers.items(distinct, self.has_id_[distinct] * ~is_cold, content)
+        units = F.normalize(vectors, dim=1)
+        places = towers.tensor(places)
+        in_pieces, in_sample = places[: items.size].view(items.shape), places[items.size :]
+
+        actions = F.embedding(in_pieces, vectors)
+        if pieces.times is None:
+            states = towers.encoder.without(actions, towers.tensor(is_there))
+        else:
+            states = towers.encoder.before(actions, towers.tensor(n_known))
+        is_cold = (random.random(len(users)) < cold_share) & has_features
+        states = states * towers.tensor(~is_cold)[:, None, None]
+        rows, columns = towers.tensor(rows), towers.tensor(columns)
+        states = F.embedding(rows * items.shape[1] + columns, states.flatten(0, 1))
+        return sampled_softmax_loss(
+            towers.users(states, rows, user_features) / towers.log_temperature.exp(),
+            F.embedding(in_pieces[rows, columns], units),
+            F.embedding(in_sample, units),
+            towers.tensor(positives),
+            towers.tensor(sample),
+            towers.tensor(log_counts),
+            towers.tensor(users)[rows][:, None] == towers.tensor(owners),
+        )
+
+    def _recall(
+        self,
+        histories: Histories,
+        user_features: csr_matrix,
+        users: np.ndarray,
+        items: np.ndarray,
+    ) -> float:
+        """Share of users whose held out item is among the first that they have not met."""
+        item_vectors = self.item_vectors()
+        n_rows = max(1, CELLS_PER_BATCH // len(item_vectors))
+        n_found = 0
+        for first in range(0, len(users), n_rows):
+            batch, liked = users[first : first + n_rows], items[first : first + n_rows]
+            met = histories.of(batch)
+            scores = self.user_vectors(met, user_features[batch]) @ item_vectors.T
+            scores[met.users, met.items] = -np.inf
+            n_above = (scores >= scores[np.arange(len(batch)), liked][:, None]).sum(axis=1) - 1
+            n_found += int((n_above < VALIDATION_K).sum())
+        return n_found / len(users)
+
+
+def two_tower_vectors(
+    user_items: pa.Table,
+    users: pa.Table,
+    items: pa.Table,
+    item_attributes: pa.Table,
+    user_attributes: pa.Table,
+    parameters: TwoTowerParameters,
+) -> pa.Table:
+    """Fit two towers on each fold by itself and give the vectors of its items and users.
+
+    Parameters
+    ----------
+    user_items : pa.Table
+        One row per fold, user and item met: fold, user_key, item_key, is_positive, recency_rank
+        (1 = newest) and last_interaction_at (null where the data has no times).
+    users : pa.Table
+        One row per fold and user to propose to: fold, user_key.
+    items : pa.Table
+        One row per fold and item that may be proposed: fold, item_key.
+    item_attributes : pa.Table
+        One row per item, kind and attribute: item_key, kind, attribute, weight. All attributes of
+        one kind weigh as much as one.
+    user_attributes : pa.Table
+        One row per user, kind and attribute: user_key, kind, attribute.
+    parameters : TwoTowerParameters
+        How to fit.
+
+    Returns
+    -------
+    pa.Table
+        fold, entity ('item' or 'user'), key and vector, in this order. A fold without likes has
+        no rows, nor has an item with neither likes nor attributes, nor a user with neither.
+    """
+    likes = user_items.filter(user_items[Columns.IS_POSITIVE])
+    # A fit depends on the order of its rows, and tables have none.
+    likes = likes.sort_by(
+        [
+            (Columns.FOLD, "ascending"),
+            (Columns.USER_KEY, "ascending"),
+            (Columns.LAST_INTERACTION_AT, "ascending"),
+            (Columns.RECENCY_RANK, "descending"),
+            (Columns.ITEM_KEY, "ascending"),
+        ]
+    )
+    tables = [vectors_schema(parameters.dimensions).empty_table()]
+    for fold in folds_of(likes):
+        met, wanted_users, wanted_items = (
+            rows_of(table, fold=fold) for table in (likes, users, items)
+        )
+        user_keys = _keys(met[Columns.USER_KEY], wanted_users[Columns.USER_KEY])
+        item_keys = _keys(met[Columns.ITEM_KEY], wanted_items[Columns.ITEM_KEY])
+        item_features = _features(item_attributes, Columns.ITEM_KEY, item_keys)
+        user_features = _features(user_attributes, Columns.USER_KEY, user_keys)
+        rows = np.searchsorted(user_keys, met[Columns.USER_KEY].to_numpy())
+        times = met[Columns.LAST_INTERACTION_AT]
+        has_times = times.null_count == 0
+        histories = Histories(
+            np.searchsorted(rows, np.arange(len(user_keys) + 1)),
+            np.searchsorted(item_keys, met[Columns.ITEM_KEY].to_numpy()),
+            times.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() if has_times else None,
+        )
+        model = TwoTower(parameters).fit(histories, len(item_keys), item_features, user_features)
+        of_items, of_users = model.item_vectors(), model.user_vectors(histories, user_features)
+        for entity, keys, vectors, wanted in (
+            (ITEM, item_keys, of_items, wanted_items[Columns.ITEM_KEY]),
+            (USER, user_keys, of_users, wanted_users[Columns.USER_KEY]),
+        ):
+            is_given = np.isin(keys, wanted.to_numpy()) & vectors.any(axis=1)
+            tables.append(vector_rows(fold, entity, keys[is_given], vectors[is_given]))
+    return pa.concat_tables(tables)
+
+
+def _keys(*columns: pa.ChunkedArray) -> np.ndarray:
+    return np.unique(np.concatenate([column.to_numpy() for column in columns]))
+
+
+def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
+    """Lay attributes out as a row of weights for each key, which sum to 1 in each kind."""
+    attributes = attributes.filter(pc.is_in(attributes[key], pa.array(keys)))
+    names = pc.binary_join_element_wise(
+        attributes[Columns.KIND], attributes[Columns.ATTRIBUTE], "\n"
+    )
+    rows = np.searchsorted(keys, attributes[key].to_numpy())
+    kinds, kind_codes = np.unique(attributes[Columns.KIND].to_pylist(), return_inverse=True)
+    names, columns = np.unique(names.to_pylist(), return_inverse=True)
+    weights = np.ones(len(rows))
+    if Columns.WEIGHT in attributes.column_names:
+        weights = attributes[Columns.WEIGHT].cast(pa.float64()).fill_null(1.0).to_numpy()
+    groups = rows * len(kinds) + kind_codes
+    weights = weights / np.maximum(1e-12, np.bincount(groups, weights))[groups]
+    return csr_matrix((weights, (rows, columns)), (len(keys), len(names)), dtype=np.float32)
+
+
+def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
+    return csr_matrix((n, 0), dtype=np.float32) if features is None else features
+
+
+@contextmanager
+def _repeatable(seed: int) -> Iterator[None]:
+    """Seed torch and let it sum in a fixed order where it can; afterwards it is as it was."""
+    was_on = torch.are_deterministic_algorithms_enabled()
+    was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    was_filling = torch.utils.deterministic.fill_uninitialized_memory
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Nothing here reads memory before it is written, and filling it takes time.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was_on, warn_only=was_warn_only)
+            torch.utils.deterministic.fill_uninitialized_memory = was_filling
+
+
+def _factorize(
+    histories: Histories, n_items: int, dimensions: int, random: np.random.Generator
+) -> np.ndarray:
+    """Find the main directions of the likes, with active users and popular items toned down.
+
+    These are the first right singular vectors of the matrix of likes over the roots of the sums
+    of its rows and columns, by subspace iteration (Halko, Martinsson, Tropp: Finding Structure
+    with Randomness, SIAM Review 2011).
+    """
+    ones = np.ones(len(histories.items))
+    likes = csr_matrix((ones, (histories.users, histories.items)), (len(histories), n_items))
+    per_user, per_item = (np.maximum(1, np.asarray(likes.sum(axis)).ravel()) for axis in (1, 0))
+    likes = (diags(per_user**-0.5) @ likes @ diags(per_item**-0.5)).tocsr()
+    basis = random.standard_normal((n_items, min(n_items, dimensions + 16)))
+    for _ in range(6):
+        basis, _ = np.linalg.qr(likes.T @ (likes @ basis))
+    _, values, rotation = np.linalg.svd(likes @ basis, full_matrices=False)
+    vectors = (basis @ rotation.T * np.sqrt(values))[:, :dimensions]
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (0.3 * vectors / np.maximum(1e-6, lengths)).astype(np.float32)
+
+
+def _batches(
+    lengths: np.ndarray, batch_size: int, random: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Give rows in random batches of about as many actions, and of rows about as long."""
+    order = random.permutation(len(lengths))
+    sorts = np.cumsum(lengths[order]) // (BATCHES_PER_SORT * batch_size)
+    order = order[np.lexsort((lengths[order], sorts))]
+    batches = np.cumsum(lengths[order]) // batch_size
+    batches = np.split(order, np.flatnonzero(np.diff(batches)) + 1)
+    for place in random.permutation(len(batches)):
+        yield batches[place]
