@@ -448,12 +448,12 @@ def two_tower_vectors(
         item_features = _features(item_attributes, Columns.ITEM_KEY, item_keys)
         user_features = _features(user_attributes, Columns.USER_KEY, user_keys)
         rows = np.searchsorted(user_keys, met[Columns.USER_KEY].to_numpy())
-        times = met[Columns.LAST_INTERACTION_AT]
-        has_times = times.null_count == 0
+        has_times = met[Columns.LAST_INTERACTION_AT].null_count == 0
         histories = Histories(
             np.searchsorted(rows, np.arange(len(user_keys) + 1)),
             np.searchsorted(item_keys, met[Columns.ITEM_KEY].to_numpy()),
-            times.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy() if has_times else None,
+            # Of what happened in the same second the later row is later, as in every other model.
+            -met[Columns.RECENCY_RANK].to_numpy() if has_times else None,
         )
         model = TwoTower(parameters).fit(histories, len(item_keys), item_features, user_features)
         of_items, of_users = model.item_vectors(), model.user_vectors(histories, user_features)

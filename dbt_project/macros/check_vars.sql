@@ -5,13 +5,16 @@
 {% macro check_vars() -%}
     {%- set known_sources = [
         'popular', 'trending', 'popular_in_segment', 'content', 'embedding', 'cooccurrence',
-        'transitions', 'rp3beta', 'ease', 'als', 'svd',
+        'transitions', 'rp3beta', 'ease', 'als', 'svd', 'two_tower',
     ] -%}
     {%- set choices = {
         'dataset': var('datasets') | list,
         'candidate_users': ['test', 'all'],
         'cooccurrence_normalization': ['cosine', 'lift'],
         'ann_index': ['hnsw', 'ivf'],
+        'two_tower_encoder': ['mean', 'attention'],
+        'two_tower_learn_temperature': [true, false],
+        'two_tower_warm_start': [true, false],
     } -%}
     {%- set lists_of_choices = {
         'splits': ['time', 'leave_one_out', 'random', 'predefined'],
@@ -22,7 +25,9 @@
         'content_min_df', 'content_history', 'content_profile_terms', 'content_term_items',
         'content_dimensions', 'transitions_window', 'transitions_neighbors',
         'transitions_history', 'rp3beta_neighbors', 'rp3beta_max_history', 'ease_max_items',
-        'als_factors', 'als_iterations', 'svd_factors', 'hnsw_m', 'hnsw_ef_construction',
+        'als_factors', 'als_iterations', 'svd_factors', 'two_tower_dimensions',
+        'two_tower_hidden', 'two_tower_history', 'two_tower_blocks', 'two_tower_heads',
+        'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'hnsw_m', 'hnsw_ef_construction',
         'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
         'recommendations_k', 'similar_items_k', 'jackknife_groups', 'ann_recall_k',
         'ann_recall_users',
@@ -59,6 +64,15 @@
         'als_random_state': [0, none, true, false],
         'svd_damping': [0, 1, true, false],
         'svd_random_state': [0, none, true, false],
+        'two_tower_dropout': [0, 0.99, true, false],
+        'two_tower_cold_share': [0, 0.99, true, false],
+        'two_tower_temperature': [0, none, false, false],
+        'two_tower_batch_negatives': [0, none, true, false],
+        'two_tower_learning_rate': [0, none, false, false],
+        'two_tower_weight_decay': [0, none, true, false],
+        'two_tower_patience': [0, none, true, false],
+        'two_tower_validation_users': [0, none, true, false],
+        'two_tower_random_state': [0, none, true, false],
         'ann_exact_up_to': [0, none, true, false],
         'rrf_k': [0, none, true, false],
     } -%}
