@@ -18,10 +18,20 @@ BEFORE_THE_CUTOFF = [
     "features.item_features",
     "features.user_features",
     "candidates.item_neighbors",
+    "candidates.item_transitions",
+    "candidates.rp3beta_neighbors",
+    "candidates.vectors",
     "candidates.candidates",
     "ranking.ranked_candidates",
 ]
-TABLES = ["recommendations.recommendations", "recommendations.similar_items", "evaluation.metrics"]
+TABLES = [
+    "candidates.candidates",
+    "candidates.vectors",
+    "recommendations.recommendations",
+    "recommendations.similar_items",
+    "evaluation.metrics",
+    "evaluation.ann_recall",
+]
 WITHOUT_TESTS = ("--exclude-resource-types", "test", "unit_test")
 
 
