@@ -96,7 +96,7 @@ test: .venv/.installed data/ml-100k ## lint, parse, build on nothing, then run e
 	$(BIN)/dbt seed $(DBT_OPTIONS)
 	$(BIN)/dbt run --empty $(DBT_OPTIONS)
 	@rm -f $(FORYOU_DATABASE)*
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=; or on TRAIN=, TEST=, K=
 	@$(BIN)/python tests/benchmarks/protocols.py "$$PROTOCOL" --data "$$DATA" --train "$$TRAIN" \

@@ -62,6 +62,22 @@ def test_two_builds_from_scratch_are_the_same_to_the_row(built, warehouse):
 
 
 CUTOFF = "epoch(timestamp '1998-03-08')"
+LEAK_VARS = {
+    "tune_cutoff": "1998-02-01",
+    "holdout_cutoff": "1998-03-08",
+    "candidate_users": "all",
+    # What it looks at is the same in every pass.
+    "two_tower_epochs": 1,
+}
+UNTIL_RANKING = ("--selector", "ranking", *WITHOUT_TESTS)
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    """The data set as it is, cut at the times of the leak tests."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("honest"))
+    warehouse.build(*UNTIL_RANKING, **LEAK_VARS)
+    return warehouse
 
 
 @pytest.mark.parametrize(
@@ -85,16 +101,8 @@ CUTOFF = "epoch(timestamp '1998-03-08')"
     ],
     ids=["changed", "deleted"],
 )
-def test_nothing_after_the_cutoff_reaches_the_fold(select, warehouse, tmp_path, copied_data):
-    variables = {
-        "tune_cutoff": "1998-02-01",
-        "holdout_cutoff": "1998-03-08",
-        "candidate_users": "all",
-    }
-    until_ranking = ("--selector", "ranking", *WITHOUT_TESTS)
-    honest = Warehouse(tmp_path / "honest")
-    honest.build(*until_ranking, **variables)
-    warehouse.build(*until_ranking, **variables, data_dir=copied_data(select))
+def test_nothing_after_the_cutoff_reaches_the_fold(select, honest, warehouse, copied_data):
+    warehouse.build(*UNTIL_RANKING, **LEAK_VARS, data_dir=copied_data(select))
     for fold in ("tune", "holdout"):
         for table in BEFORE_THE_CUTOFF:
             expected = honest.hash_of(table, f"fold = '{fold}'")

@@ -25,7 +25,8 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         content_kind_weights={"title": -1},
         content_encoder=7,
         recommendations_k=600,
-        metric_ks=[5, 300],
+        metric_ks=[5, 600],
+        folds=["yesterday"],
         als_factor=32,
     )
     refused(
@@ -37,7 +38,8 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         "content_kind_weights: title must be a number of at least 0, is -1",
         "content_encoder: must be a text or null, is 7",
         "recommendations_k: 600 is over ranked_k",
-        "metric_ks: asks for the first 300 of popular",
+        "metric_ks: asks for the first 600 of a source, but candidates_k gives only 500",
+        'folds: "yesterday" does not exist; choose from tune, holdout, live',
         "als_factor: there is no such var",
     )
     assert not warehouse.database.exists()

@@ -311,11 +311,12 @@
     {%- endif -%}
 
     {#- As in the model folds. -#}
-    {%- set fold_names = ['live'] -%}
+    {%- set fold_names = [] -%}
     {%- for split in active_splits() -%}
         {%- set prefix = {'time': '', 'leave_one_out': 'loo_'}.get(split, split ~ '_') -%}
         {%- do fold_names.extend([prefix ~ 'tune', prefix ~ 'holdout']) -%}
     {%- endfor -%}
+    {%- do fold_names.append('live') -%}
     {%- if var('folds') is not none -%}
         {%- if var('folds') is string or var('folds') is not iterable or not var('folds') -%}
             {%- do problems.append('folds: must be null or a list of folds, is ' ~ var('folds')) -%}

@@ -256,4 +256,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(f"foryou: {error}")
