@@ -3,12 +3,12 @@
 ``python tests/benchmarks/sources.py --dataset ml-1m`` runs the whole DAG, prints the seconds of
 every model of the layer `candidates`, then fits, in this process and on the likes of the same
 folds, implicit's AlternatingLeastSquares with the same parameters and its CosineRecommender with
-as many neighbours. Ratios within one run are what counts: absolute times are the machine's.
+as many neighbours. FORYOU_DATABASE names a file to keep what was built. Ratios within one run
+are what counts: absolute times are the machine's.
 """
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import yaml
 from implicit.nearest_neighbours import CosineRecommender
-from ingest import ROOT, seconds_of_models
+from ingest import ROOT, seconds_of_models, timed
 from rich.console import Console
 from rich.table import Table
 
@@ -51,6 +51,7 @@ def seconds_of_cosine(likes: list) -> float:
     """The library's item kNN: all pairs, whatever the window."""
     started = time.perf_counter()
     for matrix in likes:
+        # Of all likes, whatever lies between them.
         CosineRecommender(K=VARS["cooccurrence_neighbors"]).fit(matrix, show_progress=False)
     return time.perf_counter() - started
 
@@ -69,14 +70,11 @@ def main() -> None:
         command += ["--project-dir", "dbt_project", "--target-path", f"{folder}/target"]
         command += ["--log-path", f"{folder}/logs", "--vars", yaml.safe_dump(variables)]
         command += ["--exclude-resource-types", "test", "unit_test"]
-        environment = os.environ | {"FORYOU_DATABASE": f"{folder}/warehouse.duckdb"}
-        started = time.perf_counter()
-        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-        whole = time.perf_counter() - started
-        if result.returncode:
-            raise SystemExit(result.stdout)
+        database = os.environ.get("FORYOU_DATABASE", f"{folder}/warehouse.duckdb")
+        environment = os.environ | {"FORYOU_DATABASE": database}
+        whole, gigabytes = timed(command, environment)
         seconds = dict(seconds_of_models(folder))
-        with duckdb.connect(f"{folder}/warehouse.duckdb", read_only=True) as connection:
+        with duckdb.connect(database, read_only=True) as connection:
             likes = [fold.likes for fold in fold_likes(connection.sql(USER_ITEMS).to_arrow_table())]
             of_candidates = {
                 name
@@ -85,7 +83,9 @@ def main() -> None:
                     " where table_schema = 'candidates'"
                 ).fetchall()
             }
-    table = Table("model", "seconds", title=f"{options.dataset}: {whole:.0f} s in all")
+    table = Table(
+        "model", "seconds", title=f"{options.dataset}: {whole:.0f} s and {gigabytes:.1f} GB"
+    )
     for model, taken in sorted(seconds.items(), key=lambda pair: -pair[1]):
         if model in of_candidates:
             table.add_row(model, f"{taken:.1f}")
