@@ -471,11 +471,17 @@ def _keys(*columns: pa.ChunkedArray) -> np.ndarray:
 
 
 def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
-    """Lay attributes out as a row of weights for each key, which sum to 1 in each kind."""
+    """Lay attributes out as a row of weights for each key, which sum to 1 in each kind.
+
+    What only one has, such as a description, says nothing of another and is left out.
+    """
     attributes = attributes.filter(pc.is_in(attributes[key], pa.array(keys)))
     names = pc.binary_join_element_wise(
         attributes[Columns.KIND], attributes[Columns.ATTRIBUTE], "\n"
     )
+    _, columns, n_keys = np.unique(names.to_pylist(), return_inverse=True, return_counts=True)
+    is_shared = pa.array(n_keys[columns] > 1, pa.bool_())
+    attributes, names = attributes.filter(is_shared), names.filter(is_shared)
     rows = np.searchsorted(keys, attributes[key].to_numpy())
     kinds, kind_codes = np.unique(attributes[Columns.KIND].to_pylist(), return_inverse=True)
     names, columns = np.unique(names.to_pylist(), return_inverse=True)
