@@ -64,24 +64,30 @@ def fold_likes(user_items: pa.Table) -> Iterator[FoldLikes]:
     FoldLikes
         One for each fold that has a like, in the order of their names.
     """
+    needed = [Columns.FOLD, Columns.USER_KEY, Columns.ITEM_KEY, Columns.IS_POSITIVE, Columns.WEIGHT]
+    user_items = user_items.select(needed)
     for fold in folds_of(user_items):
         met = rows_of(user_items, fold=fold)
-        # A fit depends on the order of its rows, and tables have none.
-        met = met.sort_by([(Columns.USER_KEY, "ascending"), (Columns.ITEM_KEY, "ascending")])
         liked = met[Columns.IS_POSITIVE].to_numpy(zero_copy_only=False)
         if not liked.any():
             continue
-        user_keys, rows = np.unique(met[Columns.USER_KEY].to_numpy(), return_inverse=True)
-        item_keys, columns = np.unique(met[Columns.ITEM_KEY].to_numpy(), return_inverse=True)
+        user_keys, rows = _places(met[Columns.USER_KEY].to_numpy())
+        item_keys, columns = _places(met[Columns.ITEM_KEY].to_numpy())
         weights = met[Columns.WEIGHT].to_numpy(zero_copy_only=False)[liked]
         shape = (len(user_keys), len(item_keys))
-        yield FoldLikes(
-            fold=fold,
-            user_keys=user_keys,
-            item_keys=item_keys,
-            likes=csr_matrix((weights, (rows[liked], columns[liked])), shape=shape),
-            seen=csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape),
-        )
+        likes = csr_matrix((weights, (rows[liked], columns[liked])), shape=shape)
+        seen = csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape)
+        # A fit depends on the order of what it reads, and tables have none.
+        likes.sort_indices()
+        seen.sort_indices()
+        yield FoldLikes(fold, user_keys, item_keys, likes, seen)
+
+
+def _places(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The keys, ascending, and the place of each row's among them. Keys are small and dense."""
+    is_there = np.zeros(keys.max(initial=0) + 1, dtype=bool)
+    is_there[keys] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[keys]
 
 
 def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -> pa.Table:
