@@ -3,7 +3,7 @@
     each user has not met, of a relation with (fold, item_key, score) and, where `audience` is
     given, that column of user_features, so that each audience has its own list.
 
-    Only as many items are looked at as a user can have met, and k more: what is longer than that
+    For models that are made by fold, in blocks of users. Only as many items are looked at as a user can have met, and k more: what is longer than that
     cannot be reached.
 -#}
 {% macro top_unseen(source, scored_items, k, audience=none) -%}
@@ -31,7 +31,10 @@
                 fold_users.user_key,
                 {{ 'user_features.' ~ audience if audience else "'all'" }} as audience,
                 coalesce(met.n_items, 0) as n_items_met
-            from {{ ref('fold_users') }} as fold_users
+            from (
+                select * from {{ ref('fold_users') }}
+                where {{ in_current_fold() }} and {{ in_current_users() }}
+            ) as fold_users
             inner join {{ ref('user_features') }} as user_features
                 on
                     fold_users.fold = user_features.fold
@@ -39,6 +42,7 @@
             left join (
                 select fold, user_key, count(*) as n_items
                 from {{ ref('user_items') }}
+                where {{ in_current_fold() }} and {{ in_current_users() }}
                 group by fold, user_key
             ) as met
                 on fold_users.fold = met.fold and fold_users.user_key = met.user_key
@@ -60,7 +64,10 @@
                 and readers.audience = places.audience
                 and places.place <= readers.n_items_met + {{ k }}
     ) as listed
-    anti join {{ ref('user_items') }} as user_items
+    anti join (
+        select * from {{ ref('user_items') }}
+        where {{ in_current_fold() }} and {{ in_current_users() }}
+    ) as user_items
         using (fold, user_key, item_key)
     qualify rank <= {{ k }}
 {%- endmacro %}

@@ -1,10 +1,15 @@
-{{ config(enabled='popular' in active_sources()) }}
+{{ config(
+    materialized='by_fold',
+    in_blocks_of_users=true,
+    enabled='popular' in active_sources(),
+) }}
 
 -- One row per fold, user and proposed item: what most people like, of all time.
 
 with item_features as (
 
     select * from {{ ref('item_features') }}
+    where {{ in_current_fold() }}
 
 ),
 

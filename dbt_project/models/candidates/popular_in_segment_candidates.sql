@@ -1,4 +1,8 @@
-{{ config(enabled='popular_in_segment' in active_sources()) }}
+{{ config(
+    materialized='by_fold',
+    in_blocks_of_users=true,
+    enabled='popular_in_segment' in active_sources(),
+) }}
 
 -- One row per fold, user and proposed item: what people of the user's segment like. A segment's
 -- share of likes is drawn towards everybody's by segment_shrinkage likes, so that a segment of
@@ -7,18 +11,21 @@
 with user_items as (
 
     select * from {{ ref('user_items') }}
+    where {{ in_current_fold() }}
 
 ),
 
 user_features as (
 
     select * from {{ ref('user_features') }}
+    where {{ in_current_fold() }}
 
 ),
 
 item_features as (
 
     select * from {{ ref('item_features') }}
+    where {{ in_current_fold() }}
 
 ),
 

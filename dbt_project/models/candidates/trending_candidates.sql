@@ -1,4 +1,8 @@
-{{ config(enabled='trending' in active_sources()) }}
+{{ config(
+    materialized='by_fold',
+    in_blocks_of_users=true,
+    enabled='trending' in active_sources(),
+) }}
 
 -- One row per fold, user and proposed item: what most people like of late, each like losing half
 -- its weight in trending_half_life_days.
@@ -6,6 +10,7 @@
 with item_features as (
 
     select * from {{ ref('item_features') }}
+    where {{ in_current_fold() }}
 
 ),
 
