@@ -8,8 +8,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models_py.columns import ITEM, USER, vectors_schema
-from models_py.tables import fold_likes, vector_rows
+from models_py.tables import factor_vectors
 
 
 @dataclass(frozen=True)
@@ -140,28 +139,5 @@ def one_blas_thread() -> threadpool_limits:
 
 
 def als_vectors(user_items: pa.Table, parameters: ALSParameters) -> pa.Table:
-    """Fit ALS on each fold by itself.
-
-    Parameters
-    ----------
-    user_items : pa.Table
-        One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
-    parameters : ALSParameters
-        How to fit.
-
-    Returns
-    -------
-    pa.Table
-        As ``columns.vectors_schema(factors)``: a vector for each user with a like in the fold,
-        and for each item that somebody likes. ALS knows nothing of the others.
-    """
-    tables = [vectors_schema(parameters.factors).empty_table()]
-    for fold in fold_likes(user_items):
-        users, items = fold.users_with_likes, fold.liked_items
-        likes = fold.likes[users][:, items]
-        model = ALS(parameters).fit(likes)
-        tables += [
-            vector_rows(fold.fold, USER, fold.user_keys[users], model.fold_in(likes)),
-            vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
-        ]
-    return pa.concat_tables(tables)
+    """Fit ALS on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
+    return factor_vectors(user_items, lambda: ALS(parameters), parameters.factors)

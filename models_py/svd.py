@@ -8,8 +8,7 @@ from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
-from models_py.columns import ITEM, USER, vectors_schema
-from models_py.tables import fold_likes, vector_rows
+from models_py.tables import factor_vectors
 
 # Cells up to which a matrix is decomposed whole.
 DENSE_UP_TO = 1_000_000
@@ -135,28 +134,5 @@ def right_singular_vectors(
 
 
 def svd_vectors(user_items: pa.Table, parameters: SVDParameters) -> pa.Table:
-    """Fit PureSVD on each fold by itself.
-
-    Parameters
-    ----------
-    user_items : pa.Table
-        One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
-    parameters : SVDParameters
-        How to fit.
-
-    Returns
-    -------
-    pa.Table
-        As ``columns.vectors_schema(factors)``: a vector for each user with a like in the fold,
-        and for each item that somebody likes.
-    """
-    tables = [vectors_schema(parameters.factors).empty_table()]
-    for fold in fold_likes(user_items):
-        users, items = fold.users_with_likes, fold.liked_items
-        likes = fold.likes[users][:, items]
-        model = PureSVD(parameters).fit(likes)
-        tables += [
-            vector_rows(fold.fold, USER, fold.user_keys[users], model.fold_in(likes)),
-            vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
-        ]
-    return pa.concat_tables(tables)
+    """Fit PureSVD on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
+    return factor_vectors(user_items, lambda: PureSVD(parameters), parameters.factors)

@@ -1,6 +1,6 @@
 """Between tables and arrays: the likes of a fold as a matrix, vectors and lists as rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
-from models_py.columns import CANDIDATES, Columns, vectors_schema
+from models_py.columns import CANDIDATES, ITEM, USER, Columns, vectors_schema
 
 # Users × items looked at at once: bounds memory, at a few times 8 bytes a cell.
 CELLS_PER_BLOCK = 20_000_000
@@ -117,6 +117,37 @@ def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -
         ],
         schema=vectors_schema(dimensions),
     )
+
+
+def factor_vectors(user_items: pa.Table, new_model: Callable, factors: int) -> pa.Table:
+    """Fit a factorization on each fold by itself.
+
+    Parameters
+    ----------
+    user_items : pa.Table
+        One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
+    new_model : callable
+        Gives a model that is not fitted, with ``fit(likes)``, ``fold_in(likes)`` and, once
+        fitted, ``item_factors_``.
+    factors : int
+        Length of a vector.
+
+    Returns
+    -------
+    pa.Table
+        As ``columns.vectors_schema(factors)``: a vector for each user with a like in the fold,
+        and for each item that somebody likes. Of the others nothing is known.
+    """
+    tables = [vectors_schema(factors).empty_table()]
+    for fold in fold_likes(user_items):
+        users, items = fold.users_with_likes, fold.liked_items
+        likes = fold.likes[users][:, items]
+        model = new_model().fit(likes)
+        tables += [
+            vector_rows(fold.fold, USER, fold.user_keys[users], model.fold_in(likes)),
+            vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
+        ]
+    return pa.concat_tables(tables)
 
 
 def fixed_size_lists(vectors: np.ndarray) -> pa.FixedSizeListArray:

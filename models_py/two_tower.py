@@ -15,16 +15,15 @@ from tqdm import tqdm
 
 from models_py.columns import ITEM, USER, Columns, vectors_schema
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
-from models_py.tables import folds_of, rows_of, vector_rows
+from models_py.tables import CELLS_PER_BLOCK, folds_of, rows_of, vector_rows
 from models_py.towers import Encoder, Towers, draw_negatives, sampled_softmax_loss
 
 # The validation looks for the held out like among so many items.
 VALIDATION_K = 20
 # Histories are sorted by length within so many batches: little padding, and users stay mixed.
 BATCHES_PER_SORT = 32
-# Actions read, or users × items scored, at once where nothing is learned: bounds memory.
+# Actions read at once where nothing is learned: bounds memory.
 ACTIONS_PER_BATCH = 100_000
-CELLS_PER_BATCH = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -382,7 +381,7 @@ class TwoTower:
     ) -> float:
         """Share of users whose held out item is among the first that they have not met."""
         item_vectors = self.item_vectors()
-        n_rows = max(1, CELLS_PER_BATCH // len(item_vectors))
+        n_rows = max(1, CELLS_PER_BLOCK // len(item_vectors))
         n_found = 0
         for first in range(0, len(users), n_rows):
             batch, liked = users[first : first + n_rows], items[first : first + n_rows]
@@ -480,11 +479,11 @@ def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
         attributes[Columns.KIND], attributes[Columns.ATTRIBUTE], "\n"
     )
     _, columns, n_keys = np.unique(names.to_pylist(), return_inverse=True, return_counts=True)
-    is_shared = pa.array(n_keys[columns] > 1, pa.bool_())
-    attributes, names = attributes.filter(is_shared), names.filter(is_shared)
+    is_shared = n_keys[columns] > 1
+    attributes = attributes.filter(pa.array(is_shared, pa.bool_()))
+    names, columns = np.unique(columns[is_shared], return_inverse=True)
     rows = np.searchsorted(keys, attributes[key].to_numpy())
     kinds, kind_codes = np.unique(attributes[Columns.KIND].to_pylist(), return_inverse=True)
-    names, columns = np.unique(names.to_pylist(), return_inverse=True)
     weights = np.ones(len(rows))
     if Columns.WEIGHT in attributes.column_names:
         weights = attributes[Columns.WEIGHT].cast(pa.float64()).fill_null(1.0).to_numpy()

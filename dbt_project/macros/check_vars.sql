@@ -310,11 +310,9 @@
         ) -%}
     {%- endif -%}
 
-    {#- As in the model folds. -#}
     {%- set fold_names = [] -%}
     {%- for split in active_splits() -%}
-        {%- set prefix = {'time': '', 'leave_one_out': 'loo_'}.get(split, split ~ '_') -%}
-        {%- do fold_names.extend([prefix ~ 'tune', prefix ~ 'holdout']) -%}
+        {%- do fold_names.extend([fold_prefix(split) ~ 'tune', fold_prefix(split) ~ 'holdout']) -%}
     {%- endfor -%}
     {%- do fold_names.append('live') -%}
     {%- if var('folds') is not none -%}

@@ -3,8 +3,8 @@
     each user has not met, of a relation with (fold, item_key, score) and, where `audience` is
     given, that column of user_features, so that each audience has its own list.
 
-    For models that are made by fold, in blocks of users. Only as many items are looked at as a user can have met, and k more: what is longer than that
-    cannot be reached.
+    For models that are made by fold, in blocks of users. Only as many items are looked at as a
+    user can have met, and k more: what is longer than that cannot be reached.
 -#}
 {% macro top_unseen(source, scored_items, k, audience=none) -%}
     select

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 import yaml
+from implicit.cpu.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import CosineRecommender
 from ingest import ROOT, seconds_of_models, timed
 from rich.console import Console
@@ -23,7 +24,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(ROOT))
 
-from models_py.als import ALS, ALSParameters, one_blas_thread  # noqa: E402
+from models_py.als import one_blas_thread  # noqa: E402
 from models_py.tables import fold_likes  # noqa: E402
 
 USER_ITEMS = "select * from folds.user_items"
@@ -32,18 +33,15 @@ VARS = yaml.safe_load((ROOT / "dbt_project" / "dbt_project.yml").read_text())["v
 
 def seconds_of_als(likes: list) -> float:
     """Fit by the library alone: matrices are there, nothing is written down."""
-    parameters = ALSParameters(
-        **{name: VARS[f"als_{name}"] for name in ("factors", "regularization", "iterations")},
-        alpha=VARS["als_alpha"],
-    )
     started = time.perf_counter()
     for matrix in likes:
-        model = ALS(parameters)
-        # The library's own: what ALS.fit hands to it, and no vectors of users.
-        model.penalty_ = parameters.regularization * 2 * parameters.alpha * matrix.sum()
-        model.penalty_ /= sum(matrix.shape)
         with one_blas_thread():
-            model._library_model().fit(model._confidences(matrix), show_progress=False)
+            AlternatingLeastSquares(
+                factors=VARS["als_factors"],
+                iterations=VARS["als_iterations"],
+                alpha=VARS["als_alpha"],
+                random_state=VARS["als_random_state"],
+            ).fit(matrix, show_progress=False)
     return time.perf_counter() - started
 
 

@@ -120,19 +120,7 @@ scored as (
 
 final as (
 
-    select
-        fold,
-        item_key,
-        neighbor_item_key,
-        weight,
-        score,
-        cast(
-            row_number() over (
-                partition by fold, item_key order by score desc, neighbor_item_key
-            ) as integer
-        ) as rank
-    from scored
-    qualify rank <= {{ var('cooccurrence_neighbors') }}
+    {{ top_neighbors('scored', var('cooccurrence_neighbors')) | indent(4) }}
 
 )
 

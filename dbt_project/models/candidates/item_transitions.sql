@@ -73,19 +73,7 @@ scored as (
 
 final as (
 
-    select
-        fold,
-        item_key,
-        neighbor_item_key,
-        weight,
-        score,
-        cast(
-            row_number() over (
-                partition by fold, item_key order by score desc, neighbor_item_key
-            ) as integer
-        ) as rank
-    from scored
-    qualify rank <= {{ var('transitions_neighbors') }}
+    {{ top_neighbors('scored', var('transitions_neighbors')) | indent(4) }}
 
 )
 

@@ -102,7 +102,7 @@ scored as (
         both_ways.item_key,
         both_ways.neighbor_item_key,
         both_ways.probability * power(1.0 / own.n_likes, {{ var('rp3beta_alpha') }}) as weight,
-        neighbor.n_likes
+        weight / power(neighbor.n_likes, {{ var('rp3beta_beta') }}) as score
     from both_ways
     inner join item_totals as own
         on both_ways.fold = own.fold and both_ways.item_key = own.item_key
@@ -115,20 +115,7 @@ scored as (
 
 final as (
 
-    select
-        fold,
-        item_key,
-        neighbor_item_key,
-        weight,
-        weight / power(n_likes, {{ var('rp3beta_beta') }}) as score,
-        cast(
-            row_number() over (
-                partition by fold, item_key
-                order by weight / power(n_likes, {{ var('rp3beta_beta') }}) desc, neighbor_item_key
-            ) as integer
-        ) as rank
-    from scored
-    qualify rank <= {{ var('rp3beta_neighbors') }}
+    {{ top_neighbors('scored', var('rp3beta_neighbors')) | indent(4) }}
 
 )
 

@@ -1,9 +1,7 @@
 -- One row per fold: a cutoff, what is learned from before it and tested after it, and the fold
 -- whose candidates and labels its ranker may be trained on.
 
-{%- set split = active_splits()[0] -%}
-{%- set prefix = {'time': '', 'leave_one_out': 'loo_'}.get(split, split ~ '_') -%}
-{%- set ranker_fold = prefix ~ 'holdout' %}
+{%- set ranker_fold = fold_prefix(active_splits()[0]) ~ 'holdout' %}
 
 with interactions as (
 
