@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from models_py.columns import ITEM, USER, Columns, vectors_schema
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
+from models_py.svd import right_singular_vectors
 from models_py.tables import CELLS_PER_BLOCK, folds_of, rows_of, vector_rows
 from models_py.towers import Encoder, Towers, draw_negatives, sampled_softmax_loss
 
@@ -196,9 +197,11 @@ class TwoTower:
                 parameters.learn_temperature,
             )
             if parameters.warm_start:
-                start = _factorize(learned, n_items, parameters.dimensions, random)
+                start = _factorize(learned, n_items, parameters.dimensions, parameters.random_state)
                 with torch.no_grad():
-                    self.towers_.ids.weight[:, : start.shape[1]] = torch.from_numpy(start)
+                    # Beyond the rank of the likes the noise stays, to learn from.
+                    is_found = torch.from_numpy(start.any(axis=0))
+                    self.towers_.ids.weight[:, is_found] = torch.from_numpy(start)[:, is_found]
             self.towers_.to("cuda" if torch.cuda.is_available() else "cpu")
             self._learn(learned, held_out, user_features, random)
         return self
@@ -515,23 +518,19 @@ def _repeatable(seed: int) -> Iterator[None]:
 
 
 def _factorize(
-    histories: Histories, n_items: int, dimensions: int, random: np.random.Generator
+    histories: Histories, n_items: int, dimensions: int, random_state: int
 ) -> np.ndarray:
     """Find the main directions of the likes, with active users and popular items toned down.
 
     These are the first right singular vectors of the matrix of likes over the roots of the sums
-    of its rows and columns, by subspace iteration (Halko, Martinsson, Tropp: Finding Structure
-    with Randomness, SIAM Review 2011).
+    of its rows and columns.
     """
     ones = np.ones(len(histories.items))
     likes = csr_matrix((ones, (histories.users, histories.items)), (len(histories), n_items))
     per_user, per_item = (np.maximum(1, np.asarray(likes.sum(axis)).ravel()) for axis in (1, 0))
     likes = (diags(per_user**-0.5) @ likes @ diags(per_item**-0.5)).tocsr()
-    basis = random.standard_normal((n_items, min(n_items, dimensions + 16)))
-    for _ in range(6):
-        basis, _ = np.linalg.qr(likes.T @ (likes @ basis))
-    _, values, rotation = np.linalg.svd(likes @ basis, full_matrices=False)
-    vectors = (basis @ rotation.T * np.sqrt(values))[:, :dimensions]
+    values, vectors = right_singular_vectors(likes, dimensions, random_state)
+    vectors *= np.sqrt(values)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (0.3 * vectors / np.maximum(1e-6, lengths)).astype(np.float32)
 

@@ -456,9 +456,13 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
         for its in sources.values():
             variables |= its
         weights = protocol.get("blend_weights", {})
+        weights = {source: weights.get(source, 1.0) for source in sources}
+        # What the protocol's blend leaves out may be all that SOURCES names.
+        if not any(weights.values()):
+            weights = dict.fromkeys(sources, 1.0)
         variables |= {
             "sources": list(sources),
-            "blend_weights": {source: weights.get(source, 1.0) for source in sources},
+            "blend_weights": weights,
         }
         variables |= {
             f"{kind}_ks": sorted({int(metric.split("@")[1]) for metric in metrics if ranks(metric)})
