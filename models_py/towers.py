@@ -172,7 +172,7 @@ class Encoder(nn.Module):
 
 
 class Towers(nn.Module):
-    """All that is learned: both towers, what goes into them, and the temperature."""
+    """All that is learned: both towers, what goes into them, popularity's weight, temperature."""
 
     def __init__(
         self,
@@ -194,6 +194,7 @@ class Towers(nn.Module):
         self.encoder = encoder
         self.item_tower = Tower(dimensions, hidden)
         self.user_tower = Tower(dimensions, hidden)
+        self.popularity_weight = nn.Parameter(torch.tensor(0.5))
         self.log_temperature = nn.Parameter(
             torch.tensor(temperature).log(), requires_grad=learn_temperature
         )
@@ -208,9 +209,21 @@ class Towers(nn.Module):
         return self.item_tower(ids + self._bag(self.content, content))
 
     def users(self, states: Tensor, rows: Tensor, features: csr_matrix) -> Tensor:
-        """Give vectors (n, d) of unit length, from states (n, d) and the rows of their features."""
+        """Give vectors (n, d + 1), from states (n, d) and the rows of their features.
+
+        Of unit length, and then a 1, which meets what popularity adds.
+        """
         features = F.embedding(rows, self._bag(self.features, features))
-        return F.normalize(self.user_tower(states + features), dim=1)
+        return F.pad(F.normalize(self.user_tower(states + features), dim=1), (0, 1), value=1.0)
+
+    def meeting_users(self, items: Tensor, log_popularity: Tensor) -> Tensor:
+        """Give vectors (n, d + 1) of items whose inner products with users' divide into logits.
+
+        Of unit length, and then what popularity adds: a cosine says what suits a taste, but hardly
+        that one item has a thousand times the likes of another.
+        """
+        added = self.popularity_weight * log_popularity * self.log_temperature.exp()
+        return torch.cat([F.normalize(items, dim=1), added[:, None]], dim=1)
 
     def _bag(self, table: nn.EmbeddingBag, attributes: csr_matrix) -> Tensor:
         columns, offsets = (

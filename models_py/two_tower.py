@@ -32,7 +32,7 @@ class TwoTowerParameters:
     """Parameters of :class:`TwoTower`."""
 
     dimensions: int = 64
-    """Length of a user's and of an item's vector."""
+    """Length of what a tower gives. A vector has one number more, for popularity."""
     hidden: int = 128
     """Width of the hidden layer in each tower."""
     encoder: str = "mean"
@@ -127,6 +127,9 @@ class TwoTower:
     A like is learned from what :func:`count_earlier` allows. Without times there is no earlier:
     it is learned from the mean of all the user's other likes, and 'attention' becomes 'mean'.
 
+    A cosine leaves little room for how popular an item is, of which a learned share is added to
+    it. Items without likes count there as of typical popularity.
+
     Item ids start where a factorization of the likes puts them, from where few passes lead to
     what many do from noise. The fit runs on a GPU where there is one; on a processor two fits
     of the same histories are the same to the bit.
@@ -169,8 +172,9 @@ class TwoTower:
         -------
         TwoTower
             Itself, with ``towers_`` (Towers), ``encoder_`` ('mean' or 'attention'),
-            ``has_id_`` (n_items,), 1 where an item has likes to learn from, and
-            ``item_features_``.
+            ``has_id_`` (n_items,), 1 where an item has likes to learn from,
+            ``log_popularity_`` (n_items,), the logarithm of how many, over their geometric mean,
+            or 0 without, and ``item_features_``.
         """
         parameters = self.parameters
         random = np.random.default_rng(parameters.random_state)
@@ -178,7 +182,11 @@ class TwoTower:
         self.item_features_ = _or_nothing(item_features, n_items)
         user_features = _or_nothing(user_features, len(histories))
         learned, *held_out = hold_out_last(histories, parameters.validation_users, random)
-        self.has_id_ = np.isin(np.arange(n_items), learned.items).astype(np.float32)
+        n_likes = np.bincount(learned.items, minlength=n_items)
+        self.has_id_ = (n_likes > 0).astype(np.float32)
+        log_likes = np.log(np.maximum(1, n_likes))
+        typical = log_likes.sum() / max(1, np.count_nonzero(n_likes))
+        self.log_popularity_ = (self.has_id_ * (log_likes - typical)).astype(np.float32)
         with _repeatable(parameters.random_state):
             self.towers_ = Towers(
                 n_items,
@@ -211,13 +219,14 @@ class TwoTower:
 
         Returns
         -------
-        float32 array, shape (n_items, dimensions)
-            Of unit length, from content alone where nobody liked the item; zeros where it has no
-            content either.
+        float32 array, shape (n_items, dimensions + 1)
+            Of unit length, from content alone where nobody liked the item, and then what its
+            popularity adds; zeros where it has no content either.
         """
-        vectors = self._all_items()
+        towers, vectors = self.towers_, self._all_items()
         vectors[~self._is_known_item()] = 0
-        return F.normalize(vectors, dim=1).cpu().numpy()
+        with torch.no_grad():
+            return towers.meeting_users(vectors, towers.tensor(self.log_popularity_)).cpu().numpy()
 
     def user_vectors(
         self, histories: Histories, user_features: csr_matrix | None = None
@@ -233,8 +242,8 @@ class TwoTower:
 
         Returns
         -------
-        float32 array, shape (n_users, dimensions)
-            Of unit length; zeros where there is neither an action nor a feature.
+        float32 array, shape (n_users, dimensions + 1)
+            Of unit length, and then a 1; zeros where there is neither an action nor a feature.
         """
         parameters, towers, items = self.parameters, self.towers_, self._all_items()
         user_features = _or_nothing(user_features, len(histories))
@@ -243,7 +252,7 @@ class TwoTower:
         known = np.flatnonzero((lengths > 0) | (np.diff(user_features.indptr) > 0))
         known = known[np.argsort(lengths[known], kind="stable")]
         n_rows = max(1, ACTIONS_PER_BATCH // parameters.history)
-        vectors = np.zeros((len(histories), parameters.dimensions), dtype=np.float32)
+        vectors = np.zeros((len(histories), parameters.dimensions + 1), dtype=np.float32)
         with torch.no_grad():
             for first in range(0, len(known), n_rows):
                 users = known[first : first + n_rows]
@@ -352,7 +361,8 @@ class TwoTower:
         content = self.item_features_[distinct]
         is_cold = (random.random(len(distinct)) < cold_share) & (np.diff(content.indptr) > 0)
         vectors = towers.items(distinct, self.has_id_[distinct] * ~is_cold, content)
-        units = F.normalize(vectors, dim=1)
+        log_popularity = self.log_popularity_[distinct] * ~is_cold
+        scored = towers.meeting_users(vectors, towers.tensor(log_popularity))
         places = towers.tensor(places)
         in_pieces, in_sample = places[: items.size].view(items.shape), places[items.size :]
 
@@ -367,8 +377,8 @@ class TwoTower:
         states = F.embedding(rows * items.shape[1] + columns, states.flatten(0, 1))
         return sampled_softmax_loss(
             towers.users(states, rows, user_features) / towers.log_temperature.exp(),
-            F.embedding(in_pieces[rows, columns], units),
-            F.embedding(in_sample, units),
+            F.embedding(in_pieces[rows, columns], scored),
+            F.embedding(in_sample, scored),
             towers.tensor(positives),
             towers.tensor(sample),
             towers.tensor(log_counts),
@@ -440,7 +450,7 @@ def two_tower_vectors(
             (Columns.ITEM_KEY, "ascending"),
         ]
     )
-    tables = [vectors_schema(parameters.dimensions).empty_table()]
+    tables = [vectors_schema(parameters.dimensions + 1).empty_table()]
     for fold in folds_of(likes):
         met, wanted_users, wanted_items = (
             rows_of(table, fold=fold) for table in (likes, users, items)

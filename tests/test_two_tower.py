@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from scipy.stats import spearmanr
 
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
 from models_py.towers import Encoder, draw_negatives, sampled_softmax_loss
@@ -239,6 +241,25 @@ def test_without_times_attention_is_the_mean():
     assert (fits[0].item_vectors() == fits[1].item_vectors()).all()
 
 
+def test_the_popular_come_first_where_nothing_else_is_known():
+    """Nobody's likes say anything of their others; the last item has content and no like."""
+    random = np.random.default_rng(0)
+    chances = 1 / np.arange(1, 41)
+    rows = [
+        random.choice(40, size=10, replace=False, p=chances / chances.sum()) for _ in range(200)
+    ]
+    likes = Histories(np.arange(0, 2001, 10), np.concatenate(rows))
+    content = csr_matrix(([1.0, 1.0], ([39, 40], [0, 0])), shape=(41, 1), dtype=np.float32)
+    model = TwoTower(replace(SMALL, epochs=5)).fit(likes, n_items=41, item_features=content)
+    n_likes = np.bincount(likes.items, minlength=41)
+    added = model.item_vectors()[:, -1]
+    assert spearmanr(added[:40], n_likes[:40]).statistic > 0.99
+    assert added[n_likes.argmax()] > 0 > added[n_likes[:40].argmin()]
+    assert added[40] == 0
+    scores = (model.user_vectors(likes) @ model.item_vectors().T).mean(axis=0)[:40]
+    assert spearmanr(scores, n_likes[:40]).statistic > 0.9
+
+
 def test_a_fit_repeats_and_leaves_torch_as_it_was():
     likes = Histories(np.array([0, 3, 6]), np.array([0, 1, 2, 0, 2, 3]), np.array([1, 2, 3] * 2))
     parameters = replace(SMALL, encoder="attention", learn_temperature=True)
@@ -292,7 +313,7 @@ def vectors(likes, users, items, item_attributes=(), user_attributes=(), paramet
         attributes("user_key", user_attributes),
         parameters,
     )
-    assert table.schema.field("vector").type == pa.list_(pa.float32(), parameters.dimensions)
+    assert table.schema.field("vector").type == pa.list_(pa.float32(), parameters.dimensions + 1)
     rows = table.to_pylist()
     assert {row["fold"] for row in rows} <= {"f"}
     return {(row["entity"], row["key"]): np.array(row["vector"]) for row in rows}
@@ -337,8 +358,9 @@ def test_vectors_are_of_all_that_is_known_in_any_order(
     users = {like[0] for like in likes} | with_shared(user_attributes, without=7)
     expected = [("item", key) for key in sorted(items)] + [("user", key) for key in sorted(users)]
     assert list(given_) == expected
-    for vector in given_.values():
-        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    for (entity, _), vector in given_.items():
+        assert np.linalg.norm(vector[:-1]) == pytest.approx(1, abs=1e-5)
+        assert entity == "item" or vector[-1] == 1
     again = vectors(*(seed.sample(list(rows), len(rows)) for rows in arguments), parameters)
     assert all((given_[key] == again[key]).all() for key in expected)
 
@@ -352,8 +374,8 @@ def test_a_fold_without_likes_and_tables_without_rows():
 def test_a_fit_without_likes_knows_nothing():
     nobody = Histories(np.array([0, 0]), np.array([], dtype=int))
     model = TwoTower(SMALL).fit(nobody, n_items=3)
-    assert model.item_vectors().tolist() == [[0.0] * 8] * 3
-    assert model.user_vectors(nobody).tolist() == [[0.0] * 8]
+    assert model.item_vectors().tolist() == [[0.0] * 9] * 3
+    assert model.user_vectors(nobody).tolist() == [[0.0] * 9]
 
 
 def test_new_items_and_new_users_are_placed_by_what_is_known_of_them():
