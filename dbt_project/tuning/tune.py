@@ -68,7 +68,6 @@ class Tuner:
 
     def __init__(self, model: str, base: dict, metric: str, k: int, folder: Path) -> None:
         self.model, self.metric, self.k, self.folder = model, metric, k, folder
-        self.space = SPACES[model]
         split = base.get("splits", DEFAULTS["splits"])[0]
         self.fold = FOLDS.get(split, f"{split}_tune")
         self.base = {**base, "folds": [self.fold], "metric_ks": [k]}
@@ -83,7 +82,16 @@ class Tuner:
             weights = self.base.get("blend_weights_by_split") or DEFAULTS["blend_weights_by_split"]
             self.base |= {"blend_weights": weights[split], "blend_weights_by_split": {}}
         self.database = folder / "trials.duckdb"
-        self.study_name = f"{model} {self.fold} {metric}@{k} {json.dumps(base, sort_keys=True)}"
+        self.first = {name: self.value_of(name) for name in SPACES[model]["vars"]}
+        self.space = SPACES[model] | {
+            "vars": {
+                name: including(self.first[name], space)
+                for name, space in SPACES[model]["vars"].items()
+            }
+        }
+        # From elsewhere it is another search.
+        start = json.dumps(base | self.first, sort_keys=True)
+        self.study_name = f"{model} {self.fold} {metric}@{k} {start}"
 
     def value_of(self, name: str):
         """The value that a var has before the search; of `var.key`, that of the key, or 0."""
@@ -164,7 +172,7 @@ class Tuner:
             sampler=optuna.samplers.TPESampler(seed=42, multivariate=True),
         )
         if not finished(study):
-            study.enqueue_trial({name: self.value_of(name) for name in self.space["vars"]})
+            study.enqueue_trial(self.first)
         return study
 
 
@@ -173,12 +181,29 @@ def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
 
 
+def including(value, space: dict) -> dict:
+    """A space with the value of a var in it, wherever that is.
+
+    Examples
+    --------
+    >>> including(64, {"choices": [8, 16]})
+    {'choices': [8, 16, 64]}
+    >>> including(0.0, {"low": 0.1, "high": 1.0, "log": True})
+    {'low': 0.0, 'high': 1.0, 'log': False}
+    """
+    if "choices" in space:
+        return space if value in space["choices"] else {"choices": [*space["choices"], value]}
+    value = type(space["low"])(value)
+    low, high = min(space["low"], value), max(space["high"], value)
+    return {"low": low, "high": high, "log": space.get("log", False) and low > 0}
+
+
 def suggest(trial: optuna.Trial, name: str, space: dict):
     """Draw a value for a var from its space: one of its choices, or a number within its bounds."""
     if "choices" in space:
         return trial.suggest_categorical(name, space["choices"])
     draw = trial.suggest_int if isinstance(space["low"], int) else trial.suggest_float
-    value = draw(name, space["low"], space["high"], log=space.get("log", False))
+    value = draw(name, space["low"], space["high"], log=space["log"])
     # Three digits are enough for anything that is searched here.
     return value if isinstance(value, int) else float(f"{value:.3g}")
 
