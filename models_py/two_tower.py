@@ -140,8 +140,8 @@ class TwoTower:
     >>> model = TwoTower(TwoTowerParameters(dimensions=4)).fit(likes, n_items=4)
     >>> someone_new = Histories(offsets=np.array([0, 1]), items=np.array([2]))
     >>> scores = model.user_vectors(someone_new) @ model.item_vectors().T
-    >>> scores.argsort()[0, ::-1][:2].tolist()
-    [3, 2]
+    >>> sorted(scores.argsort()[0, -2:].tolist())
+    [2, 3]
     """
 
     def __init__(self, parameters: TwoTowerParameters) -> None:
