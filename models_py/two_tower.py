@@ -211,7 +211,8 @@ class TwoTower:
                     is_found = torch.from_numpy(start.any(axis=0))
                     self.towers_.ids.weight[:, is_found] = torch.from_numpy(start)[:, is_found]
             self.towers_.to("cuda" if torch.cuda.is_available() else "cpu")
-            self._learn(learned, held_out, user_features, random)
+            popularity = n_likes / max(1, len(learned.items))
+            self._learn(learned, popularity, held_out, user_features, random)
         return self
 
     def item_vectors(self) -> np.ndarray:
@@ -274,13 +275,12 @@ class TwoTower:
     def _learn(
         self,
         histories: Histories,
+        popularity: np.ndarray,
         held_out: list[np.ndarray],
         user_features: csr_matrix,
         random: np.random.Generator,
     ) -> None:
         parameters, towers = self.parameters, self.towers_
-        n_likes = np.bincount(histories.items, minlength=len(self.has_id_))
-        popularity = n_likes / max(1, len(histories.items))
         n_steps = max(1, parameters.epochs * len(histories.items) // parameters.batch_size)
         optimizer = torch.optim.AdamW(
             [weights for weights in towers.parameters() if weights.requires_grad],
