@@ -7,9 +7,9 @@ with fold_users as (
 
 ),
 
-ranked_candidates as (
+served_candidates as (
 
-    select * from {{ ref('ranked_candidates') }}
+    select * from {{ ref('served_candidates') }}
 
 ),
 
@@ -44,7 +44,7 @@ ranked as (
         item_key,
         score,
         rank
-    from ranked_candidates
+    from served_candidates
     where rank <= {{ var('recommendations_k') }}
 
 ),
