@@ -30,6 +30,8 @@ class Columns:
     N_USERS = "n_users"
     K = "k"
     RECALL = "recall"
+    RANKER = "ranker"
+    FEATURE = "feature"
 
 
 USER = "user"
@@ -43,6 +45,50 @@ CANDIDATES = pa.schema(
         (Columns.ITEM_KEY, pa.int32()),
         (Columns.SCORE, pa.float64()),
         (Columns.RANK, pa.int32()),
+    ]
+)
+
+RANKED_CANDIDATES = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.RANKER, pa.string()),
+        (Columns.USER_KEY, pa.int32()),
+        (Columns.ITEM_KEY, pa.int32()),
+        (Columns.SCORE, pa.float64()),
+        (Columns.RANK, pa.int32()),
+    ]
+)
+
+RANKER_FITS = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.RANKER, pa.string()),
+        ("n_users", pa.int32()),
+        ("n_examples", pa.int32()),
+        ("n_positives", pa.int32()),
+        # Trees of LightGBM, passes of DLRM.
+        ("n_rounds", pa.int32()),
+        ("artifact", pa.string()),
+        (
+            "importances",
+            pa.list_(
+                pa.struct(
+                    [(Columns.FEATURE, pa.string()), ("gain", pa.float64()), ("shap", pa.float64())]
+                )
+            ),
+        ),
+        (
+            "held_out",
+            pa.list_(
+                pa.struct(
+                    [
+                        (Columns.USER_KEY, pa.int32()),
+                        (Columns.ITEM_KEY, pa.int32()),
+                        (Columns.RANK, pa.int32()),
+                    ]
+                )
+            ),
+        ),
     ]
 )
 

@@ -3,10 +3,7 @@
     message, before anything runs. The rules for one var alone are tables, the rest is spelt out.
 -#}
 {% macro check_vars() -%}
-    {%- set known_sources = [
-        'popular', 'trending', 'popular_in_segment', 'content', 'embedding', 'cooccurrence',
-        'transitions', 'rp3beta', 'ease', 'als', 'svd', 'two_tower',
-    ] -%}
+    {%- set known_sources = all_sources() -%}
     {%- set choices = {
         'dataset': var('datasets') | list,
         'candidate_users': ['test', 'all'],
@@ -15,10 +12,13 @@
         'two_tower_encoder': ['mean', 'attention'],
         'two_tower_learn_temperature': [true, false],
         'two_tower_warm_start': [true, false],
+        'lightgbm_monotone': [true, false],
+        'served_ranker': [none] + var('rankers'),
     } -%}
     {%- set lists_of_choices = {
         'splits': ['time', 'leave_one_out', 'random', 'predefined'],
         'sources': known_sources,
+        'rankers': ['blend', 'lightgbm', 'dlrm'],
     } -%}
     {%- set positive_integers = [
         'max_id_length', 'cooccurrence_window', 'cooccurrence_neighbors', 'cooccurrence_history',
@@ -29,7 +29,11 @@
         'two_tower_hidden', 'two_tower_history', 'two_tower_blocks', 'two_tower_heads',
         'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'hnsw_m', 'hnsw_ef_construction',
         'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
-        'recommendations_k', 'similar_items_k', 'jackknife_groups', 'ann_recall_k',
+        'ranker_ndcg_k', 'ranker_max_users', 'ranker_min_users', 'ranker_held_out_parts',
+        'ranker_history', 'ranker_taste_history', 'newcomer_likes', 'lightgbm_num_leaves',
+        'lightgbm_max_trees', 'lightgbm_early_stopping_rounds', 'lightgbm_min_data_in_leaf',
+        'lightgbm_truncation_level', 'dlrm_embedding_dimensions', 'dlrm_batch_groups',
+        'dlrm_epochs', 'recommendations_k', 'similar_items_k', 'jackknife_groups', 'ann_recall_k',
         'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
@@ -58,6 +62,17 @@
         'rp3beta_beta': [0, 1, true, false],
         'rp3beta_history_decay': [0, 1, false, false],
         'ease_regularization': [0, none, false, false],
+        'value_shrinkage': [0, none, false, false],
+        'ranker_negatives': [1, none, true, true],
+        'lightgbm_learning_rate': [0, none, false, false],
+        'lightgbm_feature_fraction': [0, 1, false, false],
+        'lightgbm_lambda_l2': [0, none, true, false],
+        'lightgbm_random_state': [0, none, true, false],
+        'dlrm_dropout': [0, 1, true, false],
+        'dlrm_learning_rate': [0, none, false, false],
+        'dlrm_weight_decay': [0, none, true, false],
+        'dlrm_patience': [0, none, true, false],
+        'dlrm_random_state': [0, none, true, false],
         'ease_max_memory_gb': [0, none, false, false],
         'als_regularization': [0, none, true, false],
         'als_alpha': [0, none, false, false],

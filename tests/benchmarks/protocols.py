@@ -140,7 +140,8 @@ def prepare(
             cutoffs = connection.table("cutoffs")
             row = connection.execute("from cutoffs").fetchone()
             for name, cutoff in zip(cutoffs.columns, row, strict=True):
-                variables[name] = str(cutoff)
+                if name.endswith("_cutoff"):
+                    variables[name] = str(cutoff)
         for entity, query in protocol["tables"].items():
             file = folder / f"{entity}.parquet"
             connection.execute(f"copy ({query}) to '{file}'")

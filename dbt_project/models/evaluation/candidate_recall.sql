@@ -36,6 +36,12 @@ ks as (
 
 ),
 
+ranker_choice as (
+
+    select * from {{ ref('ranker_choice') }}
+
+),
+
 n_relevant as (
 
     select
@@ -124,7 +130,7 @@ added as (
 
 models as (
 
-    {% for model in active_sources() + ['union', 'blend'] -%}
+    {% for model in active_sources() + ['union', 'blend'] + learned_rankers() -%}
     select
         '{{ model }}' as model,
         {{ 'true' if model in active_sources() else 'false' }} as is_source
@@ -162,6 +168,10 @@ final as (
             and models.model = added.model
             and evaluated_users.user_key = added.user_key
             and ks.k = added.k
+    left join ranker_choice
+        on evaluated_users.fold = ranker_choice.fold and models.model = ranker_choice.ranker
+    -- A ranker has no candidates in a fold that it has not learned for.
+    where coalesce(ranker_choice.is_scored, true)
 
 )
 

@@ -58,7 +58,8 @@ shown_to_groups as (
     from ranked_lists
     inner join measured_cutoffs
         on
-            ranked_lists.model = measured_cutoffs.model
+            ranked_lists.fold = measured_cutoffs.fold
+            and ranked_lists.model = measured_cutoffs.model
             and ranked_lists.rank <= measured_cutoffs.k
     inner join evaluated_users using (fold, user_key)
     group by all

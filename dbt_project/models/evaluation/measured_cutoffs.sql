@@ -1,7 +1,19 @@
--- One row per model and cutoff at which it is measured. The list that is served is not measured
--- beyond its own length.
+-- One row per fold, model and cutoff at which it is measured: not a ranker in a fold that it has
+-- not learned for, nor the list that is served beyond its own length.
 
-with ks as (
+with folds as (
+
+    select * from {{ ref('folds') }}
+
+),
+
+ranker_choice as (
+
+    select * from {{ ref('ranker_choice') }}
+
+),
+
+ks as (
 
     {% for k in var('metric_ks') | unique -%}
     select {{ k }} as k
@@ -12,7 +24,7 @@ with ks as (
 
 models as (
 
-    {% for model in active_sources() + ['blend', 'final'] -%}
+    {% for model in active_sources() + ['blend'] + learned_rankers() + ['final'] -%}
     select '{{ model }}' as model
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -22,11 +34,17 @@ models as (
 final as (
 
     select
+        folds.fold,
         models.model,
         ks.k
-    from models
+    from folds
+    cross join models
     cross join ks
-    where models.model <> 'final' or ks.k <= {{ var('recommendations_k') }}
+    left join ranker_choice
+        on folds.fold = ranker_choice.fold and models.model = ranker_choice.ranker
+    where
+        (models.model <> 'final' or ks.k <= {{ var('recommendations_k') }})
+        and coalesce(ranker_choice.is_scored, true)
 
 )
 

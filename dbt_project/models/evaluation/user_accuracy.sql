@@ -37,24 +37,7 @@ n_relevant as (
 
 ),
 
-places as (
-
-    select unnest(generate_series(1, {{ var('metric_ks') | max }})) as n
-
-),
-
--- The sum of the gains of a list that begins with so many hits, added as those below are: a
--- perfect list has exactly 1.
-ideal as (
-
-    select
-        lengths.n,
-        {{ exact_sum('1.0 / log2(places.n + 1)', 30, 38) }} as ideal_gain
-    from places as lengths
-    inner join places on lengths.n >= places.n
-    group by lengths.n
-
-),
+ideal as ({{ ideal_gains(var('metric_ks') | max) }}),
 
 hits as (
 
@@ -85,7 +68,10 @@ hits_in_list as (
         min(hits.rank) as first_hit
     from hits
     inner join measured_cutoffs
-        on hits.model = measured_cutoffs.model and hits.rank <= measured_cutoffs.k
+        on
+            hits.fold = measured_cutoffs.fold
+            and hits.model = measured_cutoffs.model
+            and hits.rank <= measured_cutoffs.k
     group by hits.fold, hits.model, hits.user_key, measured_cutoffs.k
 
 ),
@@ -107,7 +93,7 @@ final as (
         / least(measured_cutoffs.k, n_relevant.n_relevant) as map,
         coalesce(1.0 / hits_in_list.first_hit, 0.0) as mrr
     from evaluated_users
-    cross join measured_cutoffs
+    inner join measured_cutoffs on evaluated_users.fold = measured_cutoffs.fold
     inner join n_relevant
         on
             evaluated_users.fold = n_relevant.fold

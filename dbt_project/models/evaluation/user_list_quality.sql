@@ -73,7 +73,8 @@ lists as (
     from ranked_lists
     inner join measured_cutoffs
         on
-            ranked_lists.model = measured_cutoffs.model
+            ranked_lists.fold = measured_cutoffs.fold
+            and ranked_lists.model = measured_cutoffs.model
             and ranked_lists.rank <= measured_cutoffs.k
     inner join item_facts
         on
@@ -107,7 +108,7 @@ final as (
         lists.popularity_bias,
         lists.freshness
     from evaluated_users
-    cross join measured_cutoffs
+    inner join measured_cutoffs on evaluated_users.fold = measured_cutoffs.fold
     left join lists
         on
             evaluated_users.fold = lists.fold

@@ -1,63 +1,29 @@
-{{ config(materialized='by_fold', in_blocks_of_users=true) }}
+{{ config(materialized='view') }}
 
--- One row per fold, ranker, user and candidate: reciprocal rank fusion of the sources. It needs
--- no labels and no scores that compare, and is what every later ranker must beat.
+-- One row per fold, ranker, user and candidate.
 
-with folds as (
+with
+{% for ranker in ['blend'] + learned_rankers() %}
+{{ ranker }}_ranked_candidates as (
 
-    select * from {{ ref('folds') }}
-    where {{ in_current_fold() }}
-
-),
-
-candidates as (
-
-    select * from {{ ref('candidates') }}
-    where {{ in_current_fold() }} and {{ in_current_users() }}
+    select * from {{ ref(ranker ~ '_ranked_candidates') }}
 
 ),
-
-weighed as (
-
-    select
-        candidates.fold,
-        candidates.user_key,
-        candidates.item_key,
-        {{ blend_weight('folds.split', 'candidates.source') }}
-        / ({{ var('rrf_k') }} + candidates.rank) as score
-    from candidates
-    inner join folds on candidates.fold = folds.fold
-
-),
-
-fused as (
-
-    select
-        fold,
-        user_key,
-        item_key,
-        {{ exact_sum('score', 15) }} as score
-    from weighed
-    where score > 0
-    group by fold, user_key, item_key
-
-),
+{% endfor %}
 
 final as (
 
+    {% for ranker in ['blend'] + learned_rankers() %}
     select
         fold,
-        cast('blend' as varchar) as ranker,
+        ranker,
         user_key,
         item_key,
         score,
-        cast(
-            row_number() over (
-                partition by fold, user_key order by score desc, item_key
-            ) as integer
-        ) as rank
-    from fused
-    qualify rank <= {{ var('ranked_k') }}
+        rank
+    from {{ ranker }}_ranked_candidates
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 )
 

@@ -8,17 +8,27 @@ with ranked_candidates as (
 
 ),
 
+ranker_choice as (
+
+    select * from {{ ref('ranker_choice') }}
+    where is_served
+
+),
+
 final as (
 
     select
-        fold,
-        user_key,
-        item_key,
-        ranker,
-        score,
-        rank
+        ranked_candidates.fold,
+        ranked_candidates.user_key,
+        ranked_candidates.item_key,
+        ranked_candidates.ranker,
+        ranked_candidates.score,
+        ranked_candidates.rank
     from ranked_candidates
-    where ranker = 'blend'
+    semi join ranker_choice
+        on
+            ranked_candidates.fold = ranker_choice.fold
+            and ranked_candidates.ranker = ranker_choice.ranker
 
 )
 
