@@ -30,6 +30,12 @@ class Columns:
     N_USERS = "n_users"
     K = "k"
     RECALL = "recall"
+    IS_CANDIDATE = "is_candidate"
+    ALPHA = "alpha"
+    BETA = "beta"
+    UNIFORM = "uniform"
+    MEAN = "mean"
+    DRAW = "draw"
 
 
 USER = "user"
@@ -55,6 +61,18 @@ ANN_RECALL = pa.schema(
         (Columns.N_USERS, pa.int32()),
         (Columns.K, pa.int32()),
         (Columns.RECALL, pa.float64()),
+    ]
+)
+
+THOMPSON_DRAWS = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.USER_KEY, pa.int32()),
+        (Columns.ITEM_KEY, pa.int32()),
+        (Columns.IS_CANDIDATE, pa.bool_()),
+        (Columns.UNIFORM, pa.float64()),
+        (Columns.MEAN, pa.float64()),
+        (Columns.DRAW, pa.float64()),
     ]
 )
 

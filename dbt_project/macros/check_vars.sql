@@ -30,7 +30,7 @@
         'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'hnsw_m', 'hnsw_ef_construction',
         'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
         'recommendations_k', 'similar_items_k', 'jackknife_groups', 'ann_recall_k',
-        'ann_recall_users',
+        'ann_recall_users', 'exploration_items',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
@@ -75,6 +75,10 @@
         'two_tower_random_state': [0, none, true, false],
         'ann_exact_up_to': [0, none, true, false],
         'rrf_k': [0, none, true, false],
+        'exploration_every': [0, none, true, false],
+        'exploration_max_users': [0, none, true, false],
+        'bandit_half_life_days': [0, none, false, true],
+        'bandit_prior_successes': [0, none, false, false],
     } -%}
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
@@ -256,6 +260,11 @@
         {%- do problems.append(
             'similar_items_k: ' ~ var('similar_items_k') ~ ' is over cooccurrence_neighbors: '
             ~ var('cooccurrence_neighbors')
+        ) -%}
+    {%- endif -%}
+    {%- if var('exploration_every') is number and var('exploration_every') is not integer -%}
+        {%- do problems.append(
+            'exploration_every: must be a whole number, is ' ~ var('exploration_every')
         ) -%}
     {%- endif -%}
     {%- if 'jackknife_groups' in whole and var('jackknife_groups') < 2 -%}
