@@ -215,6 +215,7 @@ def measure(query: str, log: Log, campaign: str, options, tick: Callable) -> lis
         rows.append(
             {"campaign": campaign, "policy": policy, "how": how, "metric": metric, "after": after}
             | {"value": value, "ci_low": low, "ci_high": high, "n_seeds": options.seeds}
+            | {"vars": options.vars}
         )
 
     for name, policy in POLICIES.items():
