@@ -2,6 +2,7 @@
 
 -- One row per fold and item that exploration slots may show: the exploration_items of which least
 -- is known, among those that hardly anybody has met. A bound, since each is drawn for each user.
+-- What a rule excludes is not tried either.
 
 with folds as (
 
@@ -18,6 +19,13 @@ items as (
 item_features as (
 
     select * from {{ ref('item_features') }}
+
+),
+
+excluded as (
+
+    select * from {{ ref('rule_items') }}
+    where action = 'exclude'
 
 ),
 
@@ -52,6 +60,8 @@ placed as (
         on arms.fold = item_features.fold and arms.item_key = item_features.item_key
     inner join items on arms.item_key = items.item_key
     inner join folds on arms.fold = folds.fold
+    anti join excluded
+        on arms.fold = excluded.fold and arms.item_key = excluded.item_key
     where item_features.n_users <= {{ var('exploration_max_users') }}
 
 ),

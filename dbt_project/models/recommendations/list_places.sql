@@ -3,9 +3,10 @@
 -- One row per fold, user and item that is on the list, or would be if nobody but the ranker had a
 -- say: its place after each step, null where it is off the list. After the re-rank of candidates
 -- the trend fills lists up that are short. Then places are given away: to pins, to sponsored items,
--- and what is left of the order closes up around them.
+-- to what is explored, and what is left of the order closes up around them.
 
 {%- set k = var('recommendations_k') %}
+{%- set explored_places = exploration_places() %}
 {%- set is_picked = var('diversity_lambda') < 1 or var('max_per_attribute') %}
 
 with fold_users as (
@@ -64,6 +65,15 @@ rule_items as (
 sponsored_candidates as (
 
     select * from {{ ref('sponsored_candidates') }}
+    where {{ in_current_fold() }}
+
+),
+
+{% endif -%}
+{% if explored_places -%}
+exploration_candidates as (
+
+    select * from {{ ref('exploration_candidates') }}
     where {{ in_current_fold() }}
 
 ),
@@ -205,7 +215,8 @@ filled as (
 ),
 
 -- Places that are given away, to whom, and who comes first where two want one: a pin, then what is
--- sponsored. Nobody is shown what they have met, or what is not available, whoever pays for it.
+-- sponsored, then what is explored. Nobody is shown what they have met, or what is not available,
+-- whoever pays for it.
 pinned as (
 
     select
@@ -286,9 +297,62 @@ sponsored as (
 ),
 
 {% endif -%}
+{% if explored_places -%}
+slots as (
+
+    {% for place in explored_places -%}
+    select
+        {{ loop.index }} as nth,
+        {{ place }} as place
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+-- What is on the list by itself has its chance there, and takes no slot.
+explored_in_turn as (
+
+    select
+        exploration_candidates.fold,
+        exploration_candidates.user_key,
+        exploration_candidates.item_key,
+        row_number() over (
+            partition by exploration_candidates.fold, exploration_candidates.user_key
+            order by exploration_candidates.place
+        ) as nth
+    from exploration_candidates
+    anti join filled
+        on
+            exploration_candidates.fold = filled.fold
+            and exploration_candidates.user_key = filled.user_key
+            and exploration_candidates.item_key = filled.item_key
+
+),
+
+explored as (
+
+    select
+        explored_in_turn.fold,
+        explored_in_turn.user_key,
+        explored_in_turn.item_key,
+        slots.place,
+        3 as precedence,
+        'explore' as slot,
+        cast(null as varchar) as rule_id,
+        cast(null as varchar) as reason
+    from explored_in_turn
+    inner join slots on explored_in_turn.nth = slots.nth
+
+),
+
+{% endif -%}
 given_away as (
 
     select * from pinned
+    {%- if explored_places %}
+    union all
+    select * from explored
+    {%- endif %}
     {%- if var('sponsored_slots') %}
     union all
     select * from sponsored

@@ -96,7 +96,7 @@ final as (
             when moved.step = 5 then 'diversity'
             {%- endif %}
             when moved.step = 6 then 'filling'
-            when moved.step = 7 and moved.slot in ('pinned', 'sponsored') then moved.slot
+            when moved.step = 7 and moved.slot in ('pinned', 'sponsored', 'explore') then moved.slot
             else 'others'
         end as rule,
         case when moved.step = 7 then moved.rule_id else item_rules.rule_id end as rule_id,

@@ -54,6 +54,7 @@ explained as (
         case
             when user_lists.slot = 'pinned' then 'business_rules'
             when user_lists.slot = 'sponsored' then 'sponsored_items'
+            when user_lists.slot = 'explore' then 'exploration'
             else
                 coalesce(
                     list_sources.source,
