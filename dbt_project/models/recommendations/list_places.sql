@@ -79,6 +79,16 @@ exploration_candidates as (
 ),
 
 {% endif -%}
+excluded as (
+
+    select
+        fold,
+        item_key
+    from rule_items
+    where action = 'exclude'
+
+),
+
 n_met as (
 
     select
@@ -152,13 +162,12 @@ by_trend as (
         row_number() over (
             partition by item_features.fold
             order by
-                item_features.trending_score desc, item_features.n_users desc, item_features.item_key
+                item_features.trending_score desc,
+                item_features.n_users desc,
+                item_features.item_key
         ) as place
     from item_features
-    anti join (
-        select * from rule_items
-        where action = 'exclude'
-    ) as excluded
+    anti join excluded
         on item_features.fold = excluded.fold and item_features.item_key = excluded.item_key
 
 ),
@@ -382,17 +391,8 @@ others_above as (
     select
         fold,
         user_key,
-        list(
-            place - cast(nth as integer)
-            order by place
-        ) as n_others_above
-    from (
-        select
-            *,
-            row_number() over (partition by fold, user_key order by place) as nth
-        from given
-    ) as numbered
-    group by fold, user_key
+        place - row_number() over (partition by fold, user_key order by place) as n_others
+    from given
 
 ),
 
@@ -420,20 +420,17 @@ placed as (
         in_order.fold,
         in_order.user_key,
         in_order.item_key,
-        in_order.place + coalesce(
-            len(
-                list_filter(
-                    others_above.n_others_above, lambda n_others: n_others < in_order.place
-                )
-            ),
-            0
-        ) as place,
+        in_order.place + count(others_above.n_others) as place,
         cast(null as varchar) as slot,
         cast(null as varchar) as rule_id,
         cast(null as varchar) as reason
     from in_order
     left join others_above
-        on in_order.fold = others_above.fold and in_order.user_key = others_above.user_key
+        on
+            in_order.fold = others_above.fold
+            and in_order.user_key = others_above.user_key
+            and in_order.place > others_above.n_others
+    group by in_order.fold, in_order.user_key, in_order.item_key, in_order.place
     union all
     select
         fold,
@@ -499,16 +496,18 @@ final as (
         coalesce(filled.is_filler, false) as is_filler,
         coalesce(reranked.is_repeat, false) as is_repeat,
         coalesce(reranked.is_capped, false) as is_capped,
-        case
-            when numbered.slot is not null then numbered.slot
+        coalesce(
+            numbered.slot,
             {%- if var('freshness_boost') > 0 %}
-            when
-                reranked.rank_after_rules > {{ k }}
-                and reranked.rank_after_freshness <= {{ k }}
-                then 'fresh'
+            case
+                when
+                    reranked.rank_after_rules > {{ k }}
+                    and reranked.rank_after_freshness <= {{ k }}
+                    then 'fresh'
+            end,
             {%- endif %}
-            else 'ranked'
-        end as slot,
+            'ranked'
+        ) as slot,
         numbered.rule_id,
         numbered.reason
     from considered

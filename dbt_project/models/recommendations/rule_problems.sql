@@ -120,9 +120,9 @@ rules_refused as (
     select
         rule_id,
         'target_kind "' || coalesce(target_kind, '') || '" is unknown; choose from '
-        || (select string_agg(kind, ', ' order by kind) from kinds) as problem
+        || (select string_agg(kinds.kind, ', ' order by kinds.kind) from kinds) as problem
     from business_rules
-    where coalesce(target_kind, '') not in (select kind from kinds)
+    where coalesce(target_kind, '') not in (select kinds.kind from kinds)
     union all
     select
         rule_id,
@@ -176,28 +176,28 @@ rules_refused as (
     union all
     select
         pins.rule_id,
-        'pins to place ' || cast(pins.value as integer) || ', as does ' || others.rule_id
+        'pins to place ' || cast(pins.value as integer) || ', as does ' || other_rows.rule_id
         || ' at the same time; change a place or the dates' as problem
     from pins
-    inner join pins as others
+    inner join pins as other_rows
         on
-            pins.value = others.value
-            and pins.rule_id < others.rule_id
-            and pins.starts_on <= others.ends_on
-            and others.starts_on <= pins.ends_on
+            pins.value = other_rows.value
+            and pins.rule_id < other_rows.rule_id
+            and pins.starts_on <= other_rows.ends_on
+            and pins.ends_on >= other_rows.starts_on
     union all
     select
         pins.rule_id,
-        'pins the item ' || pins.target || ', as does ' || others.rule_id
+        'pins the item ' || pins.target || ', as does ' || other_rows.rule_id
         || ' at the same time; an item has one place' as problem
     from pins
-    inner join pins as others
+    inner join pins as other_rows
         on
-            pins.target = others.target
-            and pins.rule_id < others.rule_id
-            and pins.value <> others.value
-            and pins.starts_on <= others.ends_on
-            and others.starts_on <= pins.ends_on
+            pins.target = other_rows.target
+            and pins.rule_id < other_rows.rule_id
+            and pins.value <> other_rows.value
+            and pins.starts_on <= other_rows.ends_on
+            and pins.ends_on >= other_rows.starts_on
     union all
     select
         boosts.rule_id,
@@ -209,7 +209,7 @@ rules_refused as (
             boosts.target_kind = buries.target_kind
             and boosts.target = buries.target
             and boosts.starts_on <= buries.ends_on
-            and buries.starts_on <= boosts.ends_on
+            and boosts.ends_on >= buries.starts_on
     where boosts.action = 'boost' and buries.action = 'bury'
     union all
     select
@@ -221,25 +221,28 @@ rules_refused as (
         on
             excluded.item_id = shown_by_name.item_id
             and excluded.starts_on <= shown_by_name.ends_on
-            and shown_by_name.starts_on <= excluded.ends_on
+            and excluded.ends_on >= shown_by_name.starts_on
 
 ),
 
 rules_without_effect as (
 
     select
-        rule_id,
-        'no item has the ' || case when target_kind = 'item' then 'id' else target_kind end
-        || ' "' || coalesce(target, '') || '"; the rule does nothing' as problem
+        business_rules.rule_id,
+        'no item has the '
+        || case
+            when business_rules.target_kind = 'item' then 'id' else business_rules.target_kind
+        end
+        || ' "' || coalesce(business_rules.target, '') || '"; the rule does nothing' as problem
     from business_rules
+    inner join kinds on business_rules.target_kind = kinds.kind
     left join items
         on business_rules.target_kind = 'item' and business_rules.target = items.item_id
-    where
-        target_kind in (select kind from kinds)
-        and items.item_id is null
-        and (target_kind, coalesce(target, '')) not in (
-            select (kind, attribute) from item_attributes
-        )
+    left join item_attributes
+        on
+            business_rules.target_kind = item_attributes.kind
+            and business_rules.target = item_attributes.attribute
+    where items.item_key is null and item_attributes.item_key is null
 
 ),
 
@@ -263,11 +266,11 @@ sponsored_refused as (
         'is sponsored more than once on the same day; a row ends before the next begins'
             as problem
     from sponsored_items
-    inner join sponsored_items as others
+    inner join sponsored_items as other_rows
         on
-            sponsored_items.item_id = others.item_id
-            and sponsored_items.starts_on <= others.ends_on
-            and others.starts_on <= sponsored_items.ends_on
+            sponsored_items.item_id = other_rows.item_id
+            and sponsored_items.starts_on <= other_rows.ends_on
+            and sponsored_items.ends_on >= other_rows.starts_on
     group by sponsored_items.item_id, sponsored_items.starts_on, sponsored_items.ends_on
     having count(*) > 1
 
@@ -297,7 +300,7 @@ vars_without_effect as (
         '{{ name }}' as name,
         'no item has an attribute of the kind ' || {{ quoted(kind) }} || '; it does nothing'
             as problem
-    where {{ quoted(kind) }} not in (select kind from kinds)
+    where {{ quoted(kind) }} not in (select kinds.kind from kinds)
     union all
     {% endfor -%}
     select
