@@ -25,6 +25,9 @@ class Columns:
     VECTOR = "vector"
     SCORE = "score"
     RANK = "rank"
+    RELEVANCE = "relevance"
+    IS_REPEAT = "is_repeat"
+    IS_CAPPED = "is_capped"
     INDEX_TYPE = "index_type"
     N_ITEMS = "n_items"
     N_USERS = "n_users"
@@ -32,6 +35,12 @@ class Columns:
     RECALL = "recall"
     RANKER = "ranker"
     FEATURE = "feature"
+    IS_CANDIDATE = "is_candidate"
+    ALPHA = "alpha"
+    BETA = "beta"
+    UNIFORM = "uniform"
+    MEAN = "mean"
+    DRAW = "draw"
 
 
 USER = "user"
@@ -92,6 +101,16 @@ RANKER_FITS = pa.schema(
     ]
 )
 
+PICKED = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.USER_KEY, pa.int32()),
+        (Columns.ITEM_KEY, pa.int32()),
+        (Columns.RANK, pa.int32()),
+        (Columns.IS_CAPPED, pa.bool_()),
+    ]
+)
+
 ANN_RECALL = pa.schema(
     [
         (Columns.FOLD, pa.string()),
@@ -101,6 +120,18 @@ ANN_RECALL = pa.schema(
         (Columns.N_USERS, pa.int32()),
         (Columns.K, pa.int32()),
         (Columns.RECALL, pa.float64()),
+    ]
+)
+
+THOMPSON_DRAWS = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.USER_KEY, pa.int32()),
+        (Columns.ITEM_KEY, pa.int32()),
+        (Columns.IS_CANDIDATE, pa.bool_()),
+        (Columns.UNIFORM, pa.float64()),
+        (Columns.MEAN, pa.float64()),
+        (Columns.DRAW, pa.float64()),
     ]
 )
 

@@ -12,7 +12,7 @@ def test_everybody_gets_twenty(built):
 def test_people_without_history_get_twenty_too(built):
     lists = built.rows(
         "select count(*) from recommendations.recommendations"
-        " where fold = 'holdout' and slot = 'cold_start' group by user_id"
+        " where fold = 'holdout' and slot in ('cold_start', 'explore') group by user_id"
     )
     assert lists and set(lists) == {(20,)}
 

@@ -1,0 +1,10 @@
+"""One row per fold, user and explored item: a draw from what is known of the item (Thompson)."""
+
+from models_py.thompson import thompson_draws
+
+
+def model(dbt, session):
+    """Read the refs as Arrow, draw, return Arrow."""
+    return thompson_draws(
+        pairs=dbt.ref("exploration_pairs").to_arrow_reader(dbt.config.get("rows_per_block"))
+    )
