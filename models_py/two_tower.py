@@ -1,7 +1,6 @@
 """Two towers: one makes a vector of an item, one of what a user did last."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from models_py.columns import ITEM, USER, Columns, vectors_schema
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
+from models_py.repeatable import repeatable
 from models_py.svd import right_singular_vectors
 from models_py.tables import CELLS_PER_BLOCK, folds_of, rows_of, vector_rows
 from models_py.towers import Encoder, Towers, draw_negatives, sampled_softmax_loss
@@ -187,7 +187,7 @@ class TwoTower:
         log_likes = np.log(np.maximum(1, n_likes))
         typical = log_likes.sum() / max(1, np.count_nonzero(n_likes))
         self.log_popularity_ = (self.has_id_ * (log_likes - typical)).astype(np.float32)
-        with _repeatable(parameters.random_state):
+        with repeatable(parameters.random_state):
             self.towers_ = Towers(
                 n_items,
                 self.item_features_.shape[1],
@@ -507,24 +507,6 @@ def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
 
 def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
     return csr_matrix((n, 0), dtype=np.float32) if features is None else features
-
-
-@contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
-    """Seed torch and let it sum in a fixed order where it can; afterwards it is as it was."""
-    was_on = torch.are_deterministic_algorithms_enabled()
-    was_warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    was_filling = torch.utils.deterministic.fill_uninitialized_memory
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        # Nothing here reads memory before it is written, and filling it takes time.
-        torch.utils.deterministic.fill_uninitialized_memory = False
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(was_on, warn_only=was_warn_only)
-            torch.utils.deterministic.fill_uninitialized_memory = was_filling
 
 
 def _factorize(
