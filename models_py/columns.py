@@ -25,6 +25,9 @@ class Columns:
     VECTOR = "vector"
     SCORE = "score"
     RANK = "rank"
+    RELEVANCE = "relevance"
+    IS_REPEAT = "is_repeat"
+    IS_CAPPED = "is_capped"
     INDEX_TYPE = "index_type"
     N_ITEMS = "n_items"
     N_USERS = "n_users"
@@ -43,6 +46,16 @@ CANDIDATES = pa.schema(
         (Columns.ITEM_KEY, pa.int32()),
         (Columns.SCORE, pa.float64()),
         (Columns.RANK, pa.int32()),
+    ]
+)
+
+PICKED = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.USER_KEY, pa.int32()),
+        (Columns.ITEM_KEY, pa.int32()),
+        (Columns.RANK, pa.int32()),
+        (Columns.IS_CAPPED, pa.bool_()),
     ]
 )
 

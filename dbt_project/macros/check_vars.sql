@@ -29,7 +29,7 @@
         'two_tower_hidden', 'two_tower_history', 'two_tower_blocks', 'two_tower_heads',
         'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'hnsw_m', 'hnsw_ef_construction',
         'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
-        'recommendations_k', 'similar_items_k', 'jackknife_groups', 'ann_recall_k',
+        'recommendations_k', 'similar_items_k', 'rerank_k', 'jackknife_groups', 'ann_recall_k',
         'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
@@ -75,6 +75,9 @@
         'two_tower_random_state': [0, none, true, false],
         'ann_exact_up_to': [0, none, true, false],
         'rrf_k': [0, none, true, false],
+        'freshness_boost': [0, none, true, false],
+        'freshness_half_life_days': [0, none, false, false],
+        'diversity_lambda': [0, 1, true, false],
     } -%}
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
@@ -82,7 +85,7 @@
         'custom', 'attach', 'folds', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
         'metric_segments', 'metric_ks', 'candidate_recall_ks', 'content_text_kinds',
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
-        'blend_weights_by_split',
+        'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
     ] -%}
     {%- set problems = [] -%}
 
@@ -138,7 +141,7 @@
 
     {%- for name in ['value_ranges', 'event_weights', 'positive_thresholds', 'event_aggregations',
                      'weight_transforms', 'content_kind_weights', 'blend_weights',
-                     'blend_weights_by_split']
+                     'blend_weights_by_split', 'max_per_attribute']
         if var(name) is not mapping -%}
         {%- do problems.append(name ~ ': must be a mapping, is ' ~ var(name)) -%}
     {%- endfor -%}
@@ -191,7 +194,7 @@
             ) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- for name in ['content_encoder', 'embedding_kind']
+    {%- for name in ['content_encoder', 'embedding_kind', 'dedupe_attribute']
         if var(name) is not none and var(name) is not string -%}
         {%- do problems.append(name ~ ': must be a text or null, is ' ~ var(name)) -%}
     {%- endfor -%}
@@ -250,6 +253,48 @@
             'recommendations_k: ' ~ var('recommendations_k') ~ ' is over ranked_k, the '
             ~ var('ranked_k') ~ ' candidates that the ranker passes on'
         ) -%}
+    {%- endif -%}
+    {#- The re-rank: it looks at what it can fill a list from, and the ranker passes on as many. -#}
+    {%- if 'rerank_k' in whole and 'recommendations_k' in whole
+        and var('rerank_k') < var('recommendations_k') -%}
+        {%- do problems.append(
+            'rerank_k: ' ~ var('rerank_k') ~ ' candidates do not fill a list of recommendations_k: '
+            ~ var('recommendations_k')
+        ) -%}
+    {%- endif -%}
+    {%- if 'rerank_k' in whole and 'ranked_k' in whole and var('rerank_k') > var('ranked_k') -%}
+        {%- do problems.append(
+            'rerank_k: ' ~ var('rerank_k') ~ ' is over ranked_k, the ' ~ var('ranked_k')
+            ~ ' candidates that the ranker passes on'
+        ) -%}
+    {%- endif -%}
+    {%- set slots = var('sponsored_slots') -%}
+    {%- if slots is string or slots is not iterable or slots | reject('integer') | list
+        or slots | unique | list | length < slots | length -%}
+        {%- do problems.append(
+            'sponsored_slots: must be a list of different whole numbers, is ' ~ slots
+        ) -%}
+    {%- elif 'recommendations_k' in whole -%}
+        {%- for slot in slots if not 1 <= slot <= var('recommendations_k') -%}
+            {%- do problems.append(
+                'sponsored_slots: ' ~ slot ~ ' is no place from 1 to recommendations_k: '
+                ~ var('recommendations_k')
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if var('max_per_attribute') is mapping -%}
+        {%- for kind, cap in var('max_per_attribute').items() -%}
+            {%- if cap is not integer or cap is boolean or cap < 1 -%}
+                {%- do problems.append(
+                    'max_per_attribute: ' ~ kind ~ ' must be a whole number above 0, is ' ~ cap
+                ) -%}
+            {%- endif -%}
+            {%- if kind == var('dedupe_attribute') -%}
+                {%- do problems.append(
+                    'max_per_attribute: of each ' ~ kind ~ ' dedupe_attribute shows one already'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
     {%- if 'similar_items_k' in whole and 'cooccurrence_neighbors' in whole
         and var('similar_items_k') > var('cooccurrence_neighbors') -%}

@@ -51,13 +51,22 @@ explained as (
         user_lists.item_key,
         user_lists.rank,
         user_lists.score,
-        coalesce(
-            list_sources.source,
-            '{{ 'trending' if has_event_times() else 'popular' }}'
-        ) as source,
+        case
+            when user_lists.slot = 'pinned' then 'business_rules'
+            when user_lists.slot = 'sponsored' then 'sponsored_items'
+            else
+                coalesce(
+                    list_sources.source,
+                    '{{ 'trending' if has_event_times() else 'popular' }}'
+                )
+        end as source,
         user_features.segment_label,
         -- Of a user without a like in training no taste is known: what is popular and what trends.
-        case when user_features.n_positives = 0 then 'cold_start' else 'ranked' end as slot,
+        case
+            when user_lists.slot = 'ranked' and user_features.n_positives = 0 then 'cold_start'
+            else user_lists.slot
+        end as slot,
+        user_lists.slot_reason,
         list_reason_items.reason_item_key
     from user_lists
     inner join user_features
@@ -89,18 +98,21 @@ final as (
         explained.source,
         explained.slot,
         -- A template that names an item the user has no neighbour for falls back on the other.
-        replace(
+        coalesce(
+            explained.slot_reason,
             replace(
-                case
-                    when
-                        reason_templates.template like '%{item}%'
-                        and explained.reason_item_key is null
-                        then reason_templates.template_without_item
-                    else reason_templates.template
-                end,
-                '{item}', coalesce(reason_items.title, '')
-            ),
-            '{segment}', coalesce(explained.segment_label, '')
+                replace(
+                    case
+                        when
+                            reason_templates.template like '%{item}%'
+                            and explained.reason_item_key is null
+                            then reason_templates.template_without_item
+                        else reason_templates.template
+                    end,
+                    '{item}', coalesce(reason_items.title, '')
+                ),
+                '{segment}', coalesce(explained.segment_label, '')
+            )
         ) as reason,
         case
             when reason_templates.template like '%{item}%' then reason_items.item_id
@@ -109,7 +121,7 @@ final as (
     from explained
     inner join users on explained.user_key = users.user_key
     inner join items on explained.item_key = items.item_key
-    inner join reason_templates on explained.source = reason_templates.source
+    left join reason_templates on explained.source = reason_templates.source
     left join items as reason_items on explained.reason_item_key = reason_items.item_key
 
 )
