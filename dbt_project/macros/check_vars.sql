@@ -29,8 +29,8 @@
         'two_tower_hidden', 'two_tower_history', 'two_tower_blocks', 'two_tower_heads',
         'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'hnsw_m', 'hnsw_ef_construction',
         'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
-        'recommendations_k', 'similar_items_k', 'rerank_k', 'jackknife_groups', 'ann_recall_k',
-        'ann_recall_users',
+        'recommendations_k', 'similar_items_k', 'rerank_k', 'reason_max_rank', 'reason_history',
+        'reason_top_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
@@ -78,6 +78,8 @@
         'freshness_boost': [0, none, true, false],
         'freshness_half_life_days': [0, none, false, false],
         'diversity_lambda': [0, 1, true, false],
+        'reason_min_strength': [0, 1, true, false],
+        'reason_min_similarity': [0, 1, false, false],
     } -%}
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
