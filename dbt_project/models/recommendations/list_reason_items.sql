@@ -23,6 +23,7 @@
     'content': [var('content_history'), var('content_history_decay')],
     'rp3beta': [var('reason_history'), var('rp3beta_history_decay')],
 } %}
+{%- set tying = ['content'] + neighbors | list + vector_sources() %}
 
 with list_sources as (
 
@@ -56,10 +57,10 @@ item_terms as (
 
 {% endif -%}
 {% if vector_sources() -%}
-vectors as (
+item_directions as (
 
-    select * from {{ ref('vectors') }}
-    where {{ in_current_fold() }} and entity = 'item'
+    select * from {{ ref('item_directions') }}
+    where {{ in_current_fold() }}
 
 ),
 
@@ -76,27 +77,42 @@ last_likes as (
 
 ),
 
+-- Who speaks first.
+speakers as (
+
+    select
+        fold,
+        user_key,
+        item_key,
+        source,
+        row_number() over (partition by fold, user_key, item_key order by rank, source) as turn
+    from list_sources
+    where
+        rank <= {{ var('reason_max_rank') }}
+        and source in {{ in_list(tying) }}
+
+),
+
 pairs as (
 
     select
-        list_sources.fold,
-        list_sources.user_key,
-        list_sources.item_key,
-        list_sources.source,
-        list_sources.rank,
+        speakers.fold,
+        speakers.user_key,
+        speakers.item_key,
+        speakers.source,
+        speakers.turn,
         last_likes.item_key as reason_item_key,
         last_likes.recency_rank,
         power(
-            {{ case_of('list_sources.source', histories, '1.0', position=1) | indent(12) }},
+            {{ case_of('speakers.source', histories, '1.0', position=1) | indent(12) }},
             last_likes.recency_rank - 1
         ) as weight
-    from list_sources
+    from speakers
     inner join last_likes
-        on list_sources.fold = last_likes.fold and list_sources.user_key = last_likes.user_key
+        on speakers.fold = last_likes.fold and speakers.user_key = last_likes.user_key
     where
-        list_sources.rank <= {{ var('reason_max_rank') }}
-        and last_likes.recency_rank
-        <= {{ case_of('list_sources.source', histories, var('reason_history'), position=0) | indent(8) }}
+        last_likes.recency_rank
+        <= {{ case_of('speakers.source', histories, var('reason_history'), position=0) | indent(8) }}
 
 ),
 
@@ -127,17 +143,6 @@ content_similarities as (
 
 {% endif -%}
 {% if vector_sources() -%}
--- The last number of a two tower vector is the item's popularity, which ties it to nothing.
-item_vectors as (
-
-    select
-        source,
-        key as item_key,
-        case when source = 'two_tower' then {{ all_but_last('vector') }} else vector end as vector
-    from vectors
-
-),
-
 vector_pairs as (
 
     select distinct
@@ -157,9 +162,9 @@ vector_similarities as (
         vector_pairs.reason_item_key,
         {{ cosine('own.vector', 'liked.vector') }} as similarity
     from vector_pairs
-    inner join item_vectors as own
+    inner join item_directions as own
         on vector_pairs.source = own.source and vector_pairs.item_key = own.item_key
-    inner join item_vectors as liked
+    inner join item_directions as liked
         on
             vector_pairs.source = liked.source
             and vector_pairs.reason_item_key = liked.item_key
@@ -205,11 +210,23 @@ tied as (
 
 ),
 
+first_turns as (
+
+    select
+        fold,
+        user_key,
+        item_key,
+        min(turn) as turn
+    from tied
+    group by fold, user_key, item_key
+
+),
+
 of_the_best_source as (
 
-    select *
+    select tied.*
     from tied
-    qualify rank() over (partition by fold, user_key, item_key order by rank, source) = 1
+    semi join first_turns using (fold, user_key, item_key, turn)
 
 ),
 
@@ -231,7 +248,7 @@ places as (
     select
         *,
         row_number() over (
-            partition by fold, user_key, reason_item_key order by strength desc, rank, item_key
+            partition by fold, user_key, reason_item_key order by strength desc, item_key
         ) as place
     from near
 
