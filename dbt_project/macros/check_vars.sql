@@ -30,7 +30,7 @@
         'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'hnsw_m', 'hnsw_ef_construction',
         'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
         'recommendations_k', 'similar_items_k', 'rerank_k', 'reason_max_rank', 'reason_history',
-        'reason_top_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
+        'reason_sources', 'reason_top_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {

@@ -77,7 +77,7 @@ last_likes as (
 
 ),
 
--- Who speaks first.
+-- Who speaks first; the next one is heard only where the one before knows of no tie.
 speakers as (
 
     select
@@ -90,6 +90,7 @@ speakers as (
     where
         rank <= {{ var('reason_max_rank') }}
         and source in {{ in_list(tying) }}
+    qualify turn <= {{ var('reason_sources') }}
 
 ),
 
