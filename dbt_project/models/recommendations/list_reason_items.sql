@@ -10,12 +10,10 @@
 
 {#- source → its relation of neighbours. EASE's own weights are no table; it learns them from the
     same pairs as co-occurrence. -#}
-{%- set neighbors = {'cooccurrence': 'item_neighbors', 'ease': 'item_neighbors'} %}
-{%- for source, relation in {
+{%- set neighbors = dict({
+    'cooccurrence': 'item_neighbors', 'ease': 'item_neighbors',
     'transitions': 'item_transitions', 'rp3beta': 'rp3beta_neighbors',
-}.items() if source in active_sources() %}
-    {%- do neighbors.update({source: relation}) %}
-{%- endfor %}
+}.items() | selectattr(0, 'in', ['cooccurrence', 'ease'] + active_sources())) %}
 {#- source → the last likes that it reads, and how much less it heeds each older one. -#}
 {%- set histories = {
     'cooccurrence': [var('cooccurrence_history'), var('cooccurrence_history_decay')],
@@ -112,8 +110,9 @@ pairs as (
     inner join last_likes
         on speakers.fold = last_likes.fold and speakers.user_key = last_likes.user_key
     where
-        last_likes.recency_rank
-        <= {{ case_of('speakers.source', histories, var('reason_history'), position=0) | indent(8) }}
+        last_likes.recency_rank <= {{ case_of(
+            'speakers.source', histories, var('reason_history'), position=0
+        ) | indent(8) }}
 
 ),
 
@@ -147,6 +146,7 @@ content_similarities as (
 vector_pairs as (
 
     select distinct
+        fold,
         source,
         item_key,
         reason_item_key
@@ -158,16 +158,21 @@ vector_pairs as (
 vector_similarities as (
 
     select
+        vector_pairs.fold,
         vector_pairs.source,
         vector_pairs.item_key,
         vector_pairs.reason_item_key,
         {{ cosine('own.vector', 'liked.vector') }} as similarity
     from vector_pairs
     inner join item_directions as own
-        on vector_pairs.source = own.source and vector_pairs.item_key = own.item_key
+        on
+            vector_pairs.fold = own.fold
+            and vector_pairs.source = own.source
+            and vector_pairs.item_key = own.item_key
     inner join item_directions as liked
         on
-            vector_pairs.source = liked.source
+            vector_pairs.fold = liked.fold
+            and vector_pairs.source = liked.source
             and vector_pairs.reason_item_key = liked.item_key
 
 ),
@@ -205,7 +210,7 @@ tied as (
         pairs.*,
         pairs.weight * vector_similarities.similarity as tie
     from pairs
-    inner join vector_similarities using (source, item_key, reason_item_key)
+    inner join vector_similarities using (fold, source, item_key, reason_item_key)
     where vector_similarities.similarity >= {{ var('reason_min_similarity') }}
     {%- endif %}
 
@@ -239,8 +244,9 @@ near as (
         tie / max(tie) over (partition by fold, user_key, source) as strength
     from of_the_best_source
     qualify
-        tie >= {{ var('reason_min_strength') }}
-        * max(tie) over (partition by fold, user_key, item_key)
+        tie >= {{ var('reason_min_strength') }} * max(tie) over (
+            partition by fold, user_key, item_key
+        )
 
 ),
 

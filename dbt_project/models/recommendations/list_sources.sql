@@ -1,7 +1,7 @@
 {{ config(materialized='by_fold', in_blocks_of_users=true) }}
 
--- One row per fold, user, item served and source that proposes it: who speaks for an item, whichever
--- ranker serves.
+-- One row per fold, user, item served and source that proposes it: who speaks for an item, whoever
+-- ranks.
 
 with user_lists as (
 
