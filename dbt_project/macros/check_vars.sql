@@ -34,8 +34,8 @@
         'lightgbm_max_trees', 'lightgbm_early_stopping_rounds', 'lightgbm_min_data_in_leaf',
         'lightgbm_truncation_level', 'dlrm_embedding_dimensions', 'dlrm_batch_groups',
         'dlrm_epochs', 'recommendations_k', 'similar_items_k', 'rerank_k',
-        'jackknife_groups', 'ann_recall_k',
-        'ann_recall_users', 'exploration_items',
+        'reason_max_rank', 'reason_history', 'reason_sources', 'reason_top_items',
+        'exploration_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
@@ -98,6 +98,8 @@
         'freshness_boost': [0, none, true, false],
         'freshness_half_life_days': [0, none, false, false],
         'diversity_lambda': [0, 1, true, false],
+        'reason_min_strength': [0, 1, true, false],
+        'reason_min_similarity': [0, 1, false, false],
     } -%}
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',

@@ -7,15 +7,9 @@ with user_lists as (
 
 ),
 
-list_sources as (
+list_reasons as (
 
-    select * from {{ ref('list_sources') }}
-
-),
-
-list_reason_items as (
-
-    select * from {{ ref('list_reason_items') }}
+    select * from {{ ref('list_reasons') }}
 
 ),
 
@@ -55,12 +49,13 @@ explained as (
             when user_lists.slot = 'pinned' then 'business_rules'
             when user_lists.slot = 'sponsored' then 'sponsored_items'
             when user_lists.slot = 'explore' then 'exploration'
-            else
-                coalesce(
-                    list_sources.source,
-                    '{{ 'trending' if has_event_times() else 'popular' }}'
-                )
+            else list_reasons.source
         end as source,
+        -- A place that was given away has a reason of its own.
+        case
+            when user_lists.slot = 'explore' then 'exploration'
+            when user_lists.slot not in ('pinned', 'sponsored') then list_reasons.evidence
+        end as evidence,
         user_features.segment_label,
         -- Of a user without a like in training no taste is known: what is popular and what trends.
         case
@@ -68,22 +63,17 @@ explained as (
             else user_lists.slot
         end as slot,
         user_lists.slot_reason,
-        list_reason_items.reason_item_key
+        list_reasons.reason_item_key
     from user_lists
     inner join user_features
         on
             user_lists.fold = user_features.fold
             and user_lists.user_key = user_features.user_key
-    left join list_sources
+    inner join list_reasons
         on
-            user_lists.fold = list_sources.fold
-            and user_lists.user_key = list_sources.user_key
-            and user_lists.item_key = list_sources.item_key
-    left join list_reason_items
-        on
-            user_lists.fold = list_reason_items.fold
-            and user_lists.user_key = list_reason_items.user_key
-            and user_lists.item_key = list_reason_items.item_key
+            user_lists.fold = list_reasons.fold
+            and user_lists.user_key = list_reasons.user_key
+            and user_lists.item_key = list_reasons.item_key
 
 ),
 
@@ -98,7 +88,7 @@ final as (
         explained.score,
         explained.source,
         explained.slot,
-        -- A template that names an item the user has no neighbour for falls back on the other.
+        -- Where no like is tied to the item, the template falls back on the other.
         coalesce(
             explained.slot_reason,
             replace(
@@ -122,7 +112,7 @@ final as (
     from explained
     inner join users on explained.user_key = users.user_key
     inner join items on explained.item_key = items.item_key
-    left join reason_templates on explained.source = reason_templates.source
+    left join reason_templates on explained.evidence = reason_templates.source
     left join items as reason_items on explained.reason_item_key = reason_items.item_key
 
 )
