@@ -19,6 +19,14 @@ list_reason_items as (
 
 ),
 
+{% if has_surveys() %}
+list_reason_answers as (
+
+    select * from {{ ref('list_reason_answers') }}
+
+),
+{% endif %}
+
 user_features as (
 
     select * from {{ ref('user_features') }}
@@ -58,7 +66,14 @@ explained as (
         user_features.segment_label,
         -- Of a user without a like in training no taste is known: what is popular and what trends.
         case when user_features.n_positives = 0 then 'cold_start' else 'ranked' end as slot,
-        list_reason_items.reason_item_key
+        list_reason_items.reason_item_key,
+        {%- if has_surveys() %}
+        list_reason_answers.answer,
+        list_reason_answers.reason_item_key as answer_item_key
+        {%- else %}
+        cast(null as varchar) as answer,
+        cast(null as integer) as answer_item_key
+        {%- endif %}
     from user_lists
     inner join user_features
         on
@@ -74,6 +89,13 @@ explained as (
             user_lists.fold = list_reason_items.fold
             and user_lists.user_key = list_reason_items.user_key
             and user_lists.item_key = list_reason_items.item_key
+    {%- if has_surveys() %}
+    left join list_reason_answers
+        on
+            user_lists.fold = list_reason_answers.fold
+            and user_lists.user_key = list_reason_answers.user_key
+            and user_lists.item_key = list_reason_answers.item_key
+    {%- endif %}
 
 ),
 
@@ -88,22 +110,33 @@ final as (
         explained.score,
         explained.source,
         explained.slot,
-        -- A template that names an item the user has no neighbour for falls back on the other.
+        -- A template that names an item the user has no neighbour for, or an answer where none
+        -- speaks for the item, falls back on the other.
         replace(
             replace(
-                case
-                    when
-                        reason_templates.template like '%{item}%'
-                        and explained.reason_item_key is null
-                        then reason_templates.template_without_item
-                    else reason_templates.template
-                end,
-                '{item}', coalesce(reason_items.title, '')
+                replace(
+                    case
+                        when
+                            (
+                                reason_templates.template like '%{item}%'
+                                and explained.reason_item_key is null
+                            )
+                            or (
+                                reason_templates.template like '%{answer}%'
+                                and explained.answer is null
+                            )
+                            then reason_templates.template_without_item
+                        else reason_templates.template
+                    end,
+                    '{item}', coalesce(reason_items.title, '')
+                ),
+                '{answer}', coalesce(explained.answer, '')
             ),
             '{segment}', coalesce(explained.segment_label, '')
         ) as reason,
         case
             when reason_templates.template like '%{item}%' then reason_items.item_id
+            when reason_templates.template like '%{answer}%' then answer_items.item_id
         end as reason_item_id,
         items.extra
     from explained
@@ -111,6 +144,7 @@ final as (
     inner join items on explained.item_key = items.item_key
     inner join reason_templates on explained.source = reason_templates.source
     left join items as reason_items on explained.reason_item_key = reason_items.item_key
+    left join items as answer_items on explained.answer_item_key = answer_items.item_key
 
 )
 
