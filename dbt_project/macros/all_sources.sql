@@ -2,6 +2,6 @@
 {% macro all_sources() -%}
     {%- do return([
         'popular', 'trending', 'popular_in_segment', 'content', 'embedding', 'cooccurrence',
-        'transitions', 'rp3beta', 'ease', 'als', 'svd', 'two_tower',
+        'transitions', 'rp3beta', 'ease', 'als', 'svd', 'two_tower', 'survey',
     ]) -%}
 {%- endmacro %}

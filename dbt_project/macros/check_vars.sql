@@ -36,6 +36,7 @@
         'dlrm_epochs', 'recommendations_k', 'similar_items_k', 'rerank_k',
         'reason_max_rank', 'reason_history', 'reason_sources', 'reason_top_items',
         'exploration_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
+        'survey_attribute_items', 'cold_start_min_items',
     ] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
@@ -51,6 +52,10 @@
         'trending_half_life_days': [0, none, false, false],
         'segment_shrinkage': [0, none, true, false],
         'content_max_df': [0, 1, false, false],
+        'survey_content_power': [0, none, true, false],
+        'survey_neighbor_weight': [0, none, true, false],
+        'survey_prior_likes': [0, none, false, false],
+        'survey_until_likes': [0, none, false, true],
         'content_history_decay': [0, 1, false, false],
         'content_random_state': [0, none, true, false],
         'cooccurrence_half_life_days': [0, none, false, true],
@@ -108,6 +113,7 @@
         'metric_segments', 'metric_ks', 'candidate_recall_ks', 'content_text_kinds',
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
         'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
+        'cold_start_kinds', 'warm_up_bins',
     ] -%}
     {%- set problems = [] -%}
 
@@ -401,12 +407,42 @@
 
     {%- for name, what in {
         'segment_attributes': 'user', 'metric_segments': 'user', 'content_text_kinds': 'item',
+        'cold_start_kinds': 'item',
     }.items() if var(name) is string or var(name) is not iterable
         or var(name) | reject('string') | list -%}
         {%- do problems.append(
             name ~ ': must be a list of kinds of ' ~ what ~ ' attributes, is ' ~ var(name)
         ) -%}
     {%- endfor -%}
+
+    {%- if var('cold_start_kinds') is iterable and var('cold_start_kinds') is not string -%}
+        {%- for kind in ['all', 'segment'] if kind in var('cold_start_kinds') -%}
+            {%- do problems.append(
+                'cold_start_kinds: ' ~ kind ~ ' is a kind of audience already; give the attribute '
+                ~ 'another name'
+            ) -%}
+        {%- endfor -%}
+        {%- for kind in var('content_text_kinds') if kind in var('cold_start_kinds') -%}
+            {%- do problems.append(
+                'cold_start_kinds: ' ~ kind ~ ' is text (content_text_kinds), which nobody chooses'
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- if 'cold_start_min_items' in whole and 'survey_attribute_items' in whole
+        and var('survey_attribute_items')
+            < [var('cold_start_min_items'), var('recommendations_k')] | max -%}
+        {%- do problems.append(
+            'survey_attribute_items: must be at least cold_start_min_items and recommendations_k, is '
+            ~ var('survey_attribute_items')
+        ) -%}
+    {%- endif -%}
+    {%- set bins = var('warm_up_bins') -%}
+    {%- if bins is string or bins is not iterable or not bins
+        or bins | reject('integer') | list or bins[0] != 0 or bins | unique | sort != bins | list -%}
+        {%- do problems.append(
+            'warm_up_bins: must be a rising list of whole numbers from 0, is ' ~ bins
+        ) -%}
+    {%- endif -%}
 
     {%- do problems.extend(check_attach()) -%}
     {%- if var('dataset') == 'custom' -%}

@@ -53,6 +53,14 @@
             'clicked': 'boolean',
             'shown_at': 'timestamp',
         },
+        'survey_answers': {
+            'user_id': 'varchar',
+            'kind': 'varchar',
+            'answer': 'varchar',
+            'weight': 'double',
+            'is_liked': 'boolean',
+            'answered_at': 'timestamp',
+        },
     } -%}
     {%- do return(entities[entity] if entity else entities) -%}
 {%- endmacro %}

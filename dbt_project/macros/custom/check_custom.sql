@@ -1,8 +1,6 @@
 {#- What is wrong with the var `custom` itself, as far as it can be told without a look at the data. -#}
 {% macro check_custom() -%}
     {%- set entities = input_columns() | list -%}
-    {#- Columns that stand in a row of their own where kinds name one column each. -#}
-    {%- set long = ['kind', 'attribute'] -%}
     {%- set optional = {
         'interactions': ['event_id', 'split', 'value', 'occurred_at', 'loaded_at'],
         'items': ['title', 'is_available', 'available_from'],
@@ -10,6 +8,7 @@
         'item_embeddings': ['kind'],
         'users': ['signed_up_at'],
         'impressions': ['policy', 'position', 'propensity', 'dwell_seconds', 'clicked'],
+        'survey_answers': ['weight', 'is_liked', 'answered_at'],
     } -%}
     {%- set own = ['value_text', 'occurred_at_text', 'surplus_text', 'attributes', 'extra',
         'source_file', 'source_row'] -%}
@@ -55,6 +54,8 @@
                 ) -%}
             {%- endfor -%}
             {%- set columns = input.columns or {} -%}
+            {#- Columns that stand in a row of their own where kinds name one column each. -#}
+            {%- set long = ['kind', custom_kinds_column(entity)] -%}
             {%- set given = columns | list + (input.constants or {}) | list
                 + (long if input.kinds else []) -%}
             {%- for column in input_columns(entity)
@@ -76,8 +77,11 @@
                     name ~ ': loaded_at is for tables; files are told apart by name and time of change'
                 ) -%}
             {%- endif -%}
-            {%- if input.kinds and entity not in ('item_attributes', 'user_attributes') -%}
-                {%- do problems.append(name ~ ': kinds are for item_attributes and user_attributes') -%}
+            {%- if input.kinds
+                and entity not in ('item_attributes', 'user_attributes', 'survey_answers') -%}
+                {%- do problems.append(
+                    name ~ ': kinds are for item_attributes, user_attributes and survey_answers'
+                ) -%}
             {%- endif -%}
         {%- endif -%}
     {%- endfor -%}

@@ -46,10 +46,10 @@ renamed as (
         {{ custom_value(columns[key], input_columns(entity)[key], types) }} as {{ key }},
         {% endfor -%}
         {{ quoted(kind) }} as kind,
-        trim(attribute) as attribute
+        trim(listed) as {{ custom_kinds_column(entity) }}
     from source
-    cross join unnest({{ custom_list(entity, column, types) }}) as attributes (attribute)
-    where trim(attribute) <> ''
+    cross join unnest({{ custom_list(entity, column, types) }}) as lists (listed)
+    where trim(listed) <> ''
     {{ 'union all' if not loop.last }}
     {% endfor %}
 

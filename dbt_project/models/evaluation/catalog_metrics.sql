@@ -61,7 +61,10 @@ shown_to_groups as (
             ranked_lists.fold = measured_cutoffs.fold
             and ranked_lists.model = measured_cutoffs.model
             and ranked_lists.rank <= measured_cutoffs.k
-    inner join evaluated_users using (fold, user_key)
+    inner join evaluated_users
+        on
+            ranked_lists.fold = evaluated_users.fold
+            and ranked_lists.user_key = evaluated_users.user_key
     group by all
 
 ),

@@ -31,6 +31,7 @@ evaluated as (
         fold_users.fold,
         fold_users.user_key,
         fold_users.is_cold,
+        user_features.n_interactions,
         user_features.activity_tertile
     from fold_users
     inner join folds on fold_users.fold = folds.fold
@@ -56,6 +57,23 @@ final as (
         user_key,
         'history' as segment_kind,
         case when is_cold then 'cold' else 'warm' end as segment
+    from evaluated
+    union all
+    select
+        fold,
+        user_key,
+        'n_events' as segment_kind,
+        case
+            {%- for lowest in var('warm_up_bins') %}
+            {%- if loop.last %}
+            else '{{ lowest }}+'
+            {%- else %}
+            {%- set highest = loop.nextitem - 1 %}
+            when n_interactions <= {{ highest }}
+                then '{{ lowest if lowest == highest else lowest ~ '–' ~ highest }}'
+            {%- endif %}
+            {%- endfor %}
+        end as segment
     from evaluated
     union all
     select

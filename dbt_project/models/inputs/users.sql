@@ -13,10 +13,21 @@ staged as (
 
 ),
 
-with_events as (
+answers as (
 
-    select distinct user_id
+    select * from {{ staged('survey_answers') }}
+
+),
+
+-- Whoever has done or said something.
+with_data as (
+
+    select user_id
     from accepted
+    union
+    select user_id
+    from answers
+    where user_id is not null
 
 ),
 
@@ -38,7 +49,7 @@ final as (
         user_id,
         listed.signed_up_at,
         listed.user_id is not null as is_listed
-    from with_events
+    from with_data
     full join listed using (user_id)
 
 )

@@ -13,6 +13,14 @@ list_reasons as (
 
 ),
 
+{% if has_surveys() %}
+list_reason_answers as (
+
+    select * from {{ ref('list_reason_answers') }}
+
+),
+{% endif %}
+
 user_features as (
 
     select * from {{ ref('user_features') }}
@@ -63,7 +71,14 @@ explained as (
             else user_lists.slot
         end as slot,
         user_lists.slot_reason,
-        list_reasons.reason_item_key
+        list_reasons.reason_item_key,
+        {%- if has_surveys() %}
+        list_reason_answers.answer,
+        list_reason_answers.reason_item_key as answer_item_key
+        {%- else %}
+        cast(null as varchar) as answer,
+        cast(null as integer) as answer_item_key
+        {%- endif %}
     from user_lists
     inner join user_features
         on
@@ -74,6 +89,13 @@ explained as (
             user_lists.fold = list_reasons.fold
             and user_lists.user_key = list_reasons.user_key
             and user_lists.item_key = list_reasons.item_key
+    {%- if has_surveys() %}
+    left join list_reason_answers
+        on
+            user_lists.fold = list_reason_answers.fold
+            and user_lists.user_key = list_reason_answers.user_key
+            and user_lists.item_key = list_reason_answers.item_key
+    {%- endif %}
 
 ),
 
@@ -88,25 +110,36 @@ final as (
         explained.score,
         explained.source,
         explained.slot,
-        -- Where no like is tied to the item, the template falls back on the other.
+        -- Where no like is tied to the item, and no answer speaks for it, the template falls back on
+        -- the other.
         coalesce(
             explained.slot_reason,
             replace(
                 replace(
-                    case
-                        when
-                            reason_templates.template like '%{item}%'
-                            and explained.reason_item_key is null
-                            then reason_templates.template_without_item
-                        else reason_templates.template
-                    end,
-                    '{item}', coalesce(reason_items.title, '')
+                    replace(
+                        case
+                            when
+                                (
+                                    reason_templates.template like '%{item}%'
+                                    and explained.reason_item_key is null
+                                )
+                                or (
+                                    reason_templates.template like '%{answer}%'
+                                    and explained.answer is null
+                                )
+                                then reason_templates.template_without_item
+                            else reason_templates.template
+                        end,
+                        '{item}', coalesce(reason_items.title, '')
+                    ),
+                    '{answer}', coalesce(explained.answer, '')
                 ),
                 '{segment}', coalesce(explained.segment_label, '')
             )
         ) as reason,
         case
             when reason_templates.template like '%{item}%' then reason_items.item_id
+            when reason_templates.template like '%{answer}%' then answer_items.item_id
         end as reason_item_id,
         items.extra
     from explained
@@ -114,6 +147,7 @@ final as (
     inner join items on explained.item_key = items.item_key
     left join reason_templates on explained.evidence = reason_templates.source
     left join items as reason_items on explained.reason_item_key = reason_items.item_key
+    left join items as answer_items on explained.answer_item_key = answer_items.item_key
 
 )
 
