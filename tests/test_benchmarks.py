@@ -1,4 +1,4 @@
-"""The benchmark runner: anybody's split through the real DAG, and the ranking of given items."""
+"""Benchmarks: anybody's split through the real DAG, the ranking of given items, cold starts."""
 
 import json
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tests.benchmarks import protocols
+from tests.benchmarks import cold_start, protocols
 
 
 def test_a_split_of_ones_own_is_measured_by_the_dag(tmp_path, monkeypatch, capfd):
@@ -90,3 +90,149 @@ def test_every_published_row_belongs_to_a_protocol_and_its_metrics():
         for row in published:
             assert set(row) - {"name", "ours", "is"} <= set(metrics), row["name"]
             assert set(row) & set(metrics), row["name"]
+
+
+@pytest.fixture
+def log():
+    """Thirty people like or dislike a film a day from February on; ten are new in March."""
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as built")
+        connection.execute("create schema built.inputs")
+        connection.execute(
+            "create table built.inputs.users as"
+            " select range as user_key, 'u' || range as user_id from range(30);"
+            "create table built.inputs.items as select range as item_key, 'f' || range as item_id,"
+            " null as title, true as is_available, null as available_from from range(40);"
+            "create table built.inputs.item_attributes as select range as item_key,"
+            " 'category' as kind, 'c' || range % 4 as attribute, 1.0 as weight from range(40);"
+            "create table built.inputs.user_attributes as"
+            " select range as user_key, 'gender' as kind, 'F' as attribute from range(30);"
+            "create table built.inputs.interactions as select user_key, item_key,"
+            " 'rating' as event_type, 5.0 as value, (item_key + user_key) % 3 > 0 as is_positive,"
+            " timestamp '2025-02-01' + to_days(cast(item_key as int)) as occurred_at,"
+            " 'log' as source_file, 40 * user_key + item_key as source_row"
+            " from range(30) as users (user_key), range(40) as items (item_key)"
+            " where user_key >= 10 or item_key >= 28"
+        )
+        connection.execute(cold_start.INPUTS)
+        yield connection
+
+
+PARAMETERS = {
+    "cutoff": "2025-03-01",
+    "until": "2025-04-01",
+    "likes": 0,
+    "kind": "category",
+    "n_answers": 3,
+    "asked": 0.5,
+    "made_new": 0.5,
+    "hidden": 0.2,
+}
+
+
+@pytest.mark.parametrize("likes", [0, 2])
+def test_answers_and_what_is_measured_share_no_event(log, likes):
+    parameters = PARAMETERS | {"likes": likes}
+    for query in (cold_start.NEWCOMERS, cold_start.ASKED_LIKES, cold_start.ANSWERS):
+        log.execute(query, cold_start.used(query, parameters))
+    query = cold_start.SURVEY_LOG
+    log.execute(f"create table kept as {query}", cold_start.used(query, parameters))
+    groups = dict(log.execute("select who, count(*) from newcomers group by who").fetchall())
+    assert groups["new"] == 10 and 0 < groups["made new"] < 20
+    asked = set(log.execute("select user_id, item_id from asked_likes").fetchall())
+    tested = set(
+        log.execute(
+            "select user_id, item_id from kept semi join newcomers using (user_id)"
+            " where occurred_at >= $cutoff",
+            {"cutoff": parameters["cutoff"]},
+        ).fetchall()
+    )
+    assert asked and tested and not asked & tested
+    # Before the cutoff a newcomer has so many likes of the asked half, and nothing else.
+    known = log.execute(
+        "select user_id, item_id from kept semi join newcomers using (user_id)"
+        " where occurred_at < $cutoff",
+        {"cutoff": parameters["cutoff"]},
+    ).fetchall()
+    assert set(known) <= asked
+    assert len(known) == sum(
+        min(likes, n_likes)
+        for (n_likes,) in log.execute(
+            "select count(*) from asked_likes group by user_id"
+        ).fetchall()
+    )
+    # Answers name categories of the asked half, at most three, before the cutoff.
+    liked = {(user, f"c{int(item[1:]) % 4}") for user, item in asked}
+    answers = log.execute("select user_id, answer, answered_at from survey_answers").fetchall()
+    assert {answer[:2] for answer in answers} <= liked
+    assert {str(answered_at) for *_, answered_at in answers} == {"2025-02-28 23:59:59"}
+    users = [user for user, *_ in answers]
+    assert max(users.count(user) for user in users) <= 3
+    # Of others nothing is touched.
+    untouched = "select count(*) from {} anti join newcomers using (user_id)"
+    assert (
+        log.execute(untouched.format("kept")).fetchone()
+        == log.execute(untouched.format("interactions")).fetchone()
+    )
+
+
+def test_the_most_unusual_category_is_answered_first(log):
+    """Four of eight likes are of c0, half as usual; two of c3, of which others have a tenth."""
+    log.execute("delete from interactions")
+    log.execute(
+        "create table newcomers as select 'u1' as user_id, 'new' as who;"
+        "insert into interactions select 'u0', 'f' || item, 'rating', 5, timestamp '2025-02-01',"
+        " true, 'log', 0 from unnest([0, 4, 8, 12, 16, 1, 5, 9, 2, 3]) as items (item);"
+        "create table asked_likes as select 'u1' as user_id, 'f' || item as item_id"
+        " from unnest([0, 4, 8, 12, 1, 5, 3, 7]) as items (item)"
+    )
+    query = cold_start.ANSWERS
+    # c0: (4 - 4) / 1.41 = 0; c1: (2 - 2.4) / 1.30 < 0; c3: (2 - 0.8) / 0.85 = 1.41.
+    log.execute(query, cold_start.used(query, PARAMETERS | {"n_answers": 2}))
+    answers = log.execute("select answer from survey_answers order by all").fetchall()
+    assert answers == [("c0",), ("c3",)]
+
+
+def test_hidden_items_have_no_past(log):
+    log.execute(cold_start.HIDDEN_ITEMS, {"hidden": 0.2})
+    query = cold_start.ITEMS_LOG
+    log.execute(f"create table kept as {query}", cold_start.used(query, PARAMETERS))
+    [(n_hidden,)] = log.execute("select count(*) from hidden").fetchall()
+    assert 0 < n_hidden < 20
+    for is_past, where in ((True, "<"), (False, ">=")):
+        events = f"occurred_at {where} timestamp '2025-03-01'"
+        before, after = (
+            log.execute(
+                f"select count(*), count(*) filter (item_id in (from hidden)) from {table}"
+                f" where {events}"
+            ).fetchone()
+            for table in ("interactions", "kept")
+        )
+        assert before[1] > 0
+        assert after == ((before[0] - before[1], 0) if is_past else before)
+
+
+def test_lift_is_against_lists_that_are_drawn():
+    """Two of ten items drawn: a like of two is found with 1 − (8 × 7) / (10 × 9) = 34 / 90."""
+    found = {
+        "n_likes": np.array([2, 1]),
+        "n_available": np.array([10, 5]),
+        "n_shown": np.array([2, 2]),
+        "n_hidden": np.array([1, 0]),
+        "n_hits": np.array([1, 0]),
+    }
+    row = cold_start.lift(found, 2)
+    assert row["n_users"] == 2 and row["n_likes"] == 3 and row["hidden_share"] == 0.25
+    assert row["recall"] == 0.25 and row["recall_chance"] == pytest.approx((0.2 + 0.4) / 2)
+    assert row["hit_rate"] == 0.5 and row["hit_rate_chance"] == pytest.approx((34 / 90 + 0.4) / 2)
+    assert row["recall_lift"] == pytest.approx(0.25 / 0.3)
+
+
+def test_differences_are_of_the_same_users():
+    """Differences 0.1, 0.2, 0.3: their mean is 0.2 ± 4.303 × 0.1 / √3."""
+    row = cold_start.compared([0.3, 0.5, 0.7], [0.2, 0.3, 0.4])
+    assert row["value"] == pytest.approx(0.5) and row["difference"] == pytest.approx(0.2)
+    half = 4.3027 * 0.1 / np.sqrt(3)
+    assert row["ci_low"] == pytest.approx(0.2 - half, abs=1e-4)
+    assert row["ci_high"] == pytest.approx(0.2 + half, abs=1e-4)
+    assert cold_start.compared([0.3], [0.2])["ci_low"] is None

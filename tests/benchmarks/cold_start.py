@@ -37,11 +37,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import yaml
-from ingest import ROOT
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+ROOT = Path(__file__).parents[2]
 VARS = yaml.safe_load((ROOT / "dbt_project" / "dbt_project.yml").read_text())["vars"]
 OUTPUT = ROOT / "target" / "benchmarks" / "cold_start.json"
 PARTS = ("survey", "items", "warm_up")

@@ -5,9 +5,9 @@
 ) }}
 
 -- One row per fold, user and proposed item: what fits the user's answers, at once and without a
--- history. Content: the attributes that were chosen, and those of chosen items, by cosine, times what
--- is liked of late. Item-item: the neighbours of chosen items. What was turned down counts against
--- an item; what fits no answer is not proposed.
+-- history. Content: the attributes that were chosen, and those of chosen items, by cosine, times
+-- what is liked of late. Item-item: the neighbours of chosen items. What was turned down counts
+-- against an item; what fits no answer is not proposed.
 
 with user_features as (
 

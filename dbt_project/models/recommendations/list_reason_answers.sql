@@ -1,8 +1,8 @@
 {{ config(enabled=has_surveys()) }}
 
--- One row per fold, user and item served that an answer of the user speaks for: the one that a reason
--- names. A chosen item whose neighbour it is says most, then the chosen attribute that fewest items
--- have, then a chosen item that it shares an attribute with.
+-- One row per fold, user and item served that an answer of the user speaks for: the one that a
+-- reason names. A chosen item whose neighbour it is says most, then the chosen attribute that
+-- fewest items have, then a chosen item that it shares an attribute with.
 
 with user_lists as (
 
