@@ -112,7 +112,7 @@ def fold_of(built, fold) -> Fold:
             "cooccurrence": "candidates.item_neighbors",
             "ease": "candidates.item_neighbors",
             "transitions": "candidates.item_transitions",
-            "rp3beta": "candidates.rp3beta_neighbors",
+            "rp3beta": "candidates.item_neighbors",
         }.items()
     }
     terms = {}

@@ -12,7 +12,7 @@
     same pairs as co-occurrence. -#}
 {%- set neighbors = dict({
     'cooccurrence': 'item_neighbors', 'ease': 'item_neighbors',
-    'transitions': 'item_transitions', 'rp3beta': 'rp3beta_neighbors',
+    'transitions': 'item_transitions', 'rp3beta': 'item_neighbors',
 }.items() | selectattr(0, 'in', ['cooccurrence', 'ease'] + active_sources())) %}
 {#- source → the last likes that it reads, and how much less it heeds each older one. -#}
 {%- set histories = {
