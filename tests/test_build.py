@@ -22,9 +22,25 @@ BEFORE_THE_CUTOFF = [
     "candidates.rp3beta_neighbors",
     "candidates.vectors",
     "candidates.candidates",
+    "features.segment_item_features",
+    "ranking.candidate_pool",
+    "ranking.ranking_features",
     "ranking.ranked_candidates",
 ]
+# What the comparison is for: a feature that counts all likes there will ever be.
+LOOKS_AHEAD = """(
+    select
+        item_features.fold,
+        item_features.item_key,
+        (
+            select count(*) from inputs.interactions
+            where interactions.item_key = item_features.item_key and interactions.is_positive
+        ) as n_likes_ever
+    from features.item_features
+)"""
 TABLES = [
+    "ranking.ranked_candidates",
+    "ranking.ranker_choice",
     "candidates.candidates",
     "candidates.vectors",
     "recommendations.recommendations",
@@ -108,6 +124,9 @@ def test_nothing_after_the_cutoff_reaches_the_fold(select, honest, warehouse, co
             expected = honest.hash_of(table, f"fold = '{fold}'")
             assert expected[0] > 0
             assert warehouse.hash_of(table, f"fold = '{fold}'") == expected, (fold, table)
+        assert warehouse.hash_of(LOOKS_AHEAD, f"fold = '{fold}'") != honest.hash_of(
+            LOOKS_AHEAD, f"fold = '{fold}'"
+        )
     # The change did reach what it may reach.
     for table in ("folds.train_interactions", "ranking.ranked_candidates"):
         assert warehouse.hash_of(table, "fold = 'live'") != honest.hash_of(table, "fold = 'live'")

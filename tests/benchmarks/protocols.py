@@ -31,9 +31,9 @@ ROOT = HERE.parents[1]
 OUTPUT = ROOT / "target" / "benchmarks"
 PROTOCOLS = yaml.safe_load((HERE / "protocols.yml").read_text())
 PUBLISHED = yaml.safe_load((HERE / "published.yml").read_text())
-# The kind of split → the folds that it measures on, for tuning and for the final figure. Where events
-# have an order, the protocol leaves out its test part for tuning, and the same folds come earlier, so
-# that there is one before them for a ranker to learn in.
+# The kind of split → the folds that it measures on, for tuning and for the final figure. Where
+# events have an order, the protocol leaves out its test part for tuning, and the same folds come
+# earlier, so that there is one before them for a ranker to learn in.
 FOLDS = {
     "time": ("holdout", "holdout"),
     "leave_one_out": ("loo_holdout", "loo_holdout"),

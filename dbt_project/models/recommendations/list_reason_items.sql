@@ -9,7 +9,8 @@
 -- that are nearly as strong, one counts less the more of the list it could speak for.
 
 {#- source → its relation of neighbours. EASE's own weights are no table; it learns them from the
-    same pairs as co-occurrence. -#}
+    same pairs as co-occurrence. RP3beta's measure is a share of a walk, largest from what hardly
+    anybody likes, so that it convinces nobody: co-occurrence says it better. -#}
 {%- set neighbors = dict({
     'cooccurrence': 'item_neighbors', 'ease': 'item_neighbors',
     'transitions': 'item_transitions', 'rp3beta': 'item_neighbors',
