@@ -249,7 +249,8 @@ class LightGBMRanker:
 
 
 def _joined(features: np.ndarray, categories: np.ndarray | None) -> np.ndarray:
-    """Numbers, then categories, as LightGBM takes them; below 0 it takes a category for missing."""
+    """Numbers, then categories, NaN where one is missing, as LightGBM takes them."""
     if categories is None or not categories.shape[1]:
         return np.asarray(features, dtype=np.float32)
-    return np.column_stack([features, categories]).astype(np.float32)
+    known = np.where(categories < 0, np.float32("nan"), categories)
+    return np.column_stack([features, known]).astype(np.float32)
