@@ -18,7 +18,10 @@ DEFINITIONS = pa.table(
         "monotone": [1, 0, 0],
     }
 )
-SMALL = {"lightgbm": {"max_trees": 20, "min_data_in_leaf": 5}, "dlrm": {"epochs": 20, "learning_rate": 0.01, "batch_groups": 8}}
+SMALL = {
+    "lightgbm": {"max_trees": 20, "min_data_in_leaf": 5},
+    "dlrm": {"epochs": 20, "learning_rate": 0.01, "batch_groups": 8},
+}
 
 
 def examples(n_users=60, n_items=20, seed=0) -> pa.Table:

@@ -25,12 +25,6 @@ user_items as (
 
 ),
 
-user_features as (
-
-    select * from {{ ref('user_features') }}
-
-),
-
 train_interactions as (
 
     select * from {{ ref('train_interactions') }}
@@ -74,15 +68,11 @@ likes as (
         user_items.fold,
         user_items.item_key,
         {{ days_between('user_items.last_interaction_at', 'folds.cutoff_at') }} as days_ago,
-        -- Likes of a user come newest first.
-        user_features.n_positives - user_items.recency_rank < {{ var('newcomer_likes') }}
-            as is_newcomers
+        -- Likes of a user are numbered newest first.
+        count(*) over (partition by user_items.fold, user_items.user_key) - user_items.recency_rank
+        < {{ var('newcomer_likes') }} as is_newcomers
     from user_items
     inner join folds on user_items.fold = folds.fold
-    inner join user_features
-        on
-            user_items.fold = user_features.fold
-            and user_items.user_key = user_features.user_key
     where user_items.is_positive
 
 ),

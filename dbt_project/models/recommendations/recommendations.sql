@@ -110,8 +110,8 @@ final as (
         explained.score,
         explained.source,
         explained.slot,
-        -- Where no like is tied to the item, and no answer speaks for it, the template falls back on
-        -- the other.
+        -- Where no like is tied to the item, and no answer speaks for it, the template falls back
+        -- on the other.
         coalesce(
             explained.slot_reason,
             replace(
