@@ -173,4 +173,4 @@ def test_a_model_built_by_fold_holds_what_its_query_gives(built):
     assert by_fold
     for file in by_fold:
         table = f"{file.parent.name}.{file.stem}"
-        assert built.hash_of(f"({file.read_text()})") == built.hash_of(table), table
+        assert built.hash_of(f"({file.read_text()}\n)") == built.hash_of(table), table
