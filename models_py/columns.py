@@ -34,6 +34,7 @@ class Columns:
     K = "k"
     RECALL = "recall"
     RANKER = "ranker"
+    RANKER_FOLD = "ranker_fold"
     FEATURE = "feature"
     IS_CANDIDATE = "is_candidate"
     ALPHA = "alpha"
@@ -91,6 +92,7 @@ RANKER_FITS = pa.schema(
             pa.list_(
                 pa.struct(
                     [
+                        (Columns.RANKER_FOLD, pa.string()),
                         (Columns.USER_KEY, pa.int32()),
                         (Columns.ITEM_KEY, pa.int32()),
                         (Columns.RANK, pa.int32()),

@@ -55,22 +55,25 @@ class Columnar:
         )
         self.vocabularies = vocabularies or {name: [] for name in self.categories}
 
-    def learn_categories(self, tables: list[pa.Table]) -> None:
-        """Give an id to every category that is in the tables."""
+    def learn_categories(self, table: pa.Table) -> None:
+        """Give an id to every category that is in the table."""
         for name in self.categories:
-            seen = {value for table in tables for value in pc.unique(table[name]).to_pylist()}
-            self.vocabularies[name] = sorted(value for value in seen if value is not None)
+            self.vocabularies[name] = pc.unique(table[name]).drop_null().sort().to_pylist()
 
-    def arrays(self, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-        """Features (n, n_numbers) float32 with NaN, categories (n, n_categories) int32 with -1."""
+    def features(self, table: pa.Table) -> np.ndarray:
+        """Numbers, shape (n, n_numbers), float32 with NaN where one is missing."""
         features = np.empty((len(table), len(self.numbers)), dtype=np.float32)
         for place, name in enumerate(self.numbers):
             features[:, place] = pc.cast(table[name], pa.float64()).to_numpy(zero_copy_only=False)
+        return features
+
+    def category_ids(self, table: pa.Table) -> np.ndarray:
+        """Ids, shape (n, n_categories), int32 with -1 where one is missing or unknown."""
         categories = np.empty((len(table), len(self.categories)), dtype=np.int32)
         for place, name in enumerate(self.categories):
             ids = pc.index_in(table[name], pa.array(self.vocabularies[name], pa.string()))
             categories[:, place] = pc.fill_null(ids, -1).to_numpy(zero_copy_only=False)
-        return features, categories
+        return categories
 
 
 class DLRMRanker:
@@ -140,15 +143,44 @@ RANKERS = {
 }
 
 
+@dataclass(frozen=True)
+class Examples:
+    """What an earlier fold teaches: a row per candidate, users one after the other."""
+
+    fold: str
+    rows: pa.Table
+    """user_key, item_key, is_positive, is_taught, part, and the categories."""
+    features: np.ndarray
+
+    @classmethod
+    def of(cls, fold: str, blocks: Iterable[pa.Table], columnar: Columnar) -> "Examples":
+        """Read the blocks, keeping of each no more than is needed."""
+        names = ["user_key", "item_key", "is_positive", "is_taught", "part", *columnar.categories]
+        rows, features = [], []
+        for block in blocks:
+            rows.append(block.select(names))
+            features.append(columnar.features(block))
+        return cls(fold, pa.concat_tables(rows), np.concatenate(features))
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        return self.rows[column].to_numpy()
+
+    @property
+    def taught(self) -> np.ndarray:
+        """Rows that teach: who has nothing to find among the candidates teaches no order."""
+        users = self["user_key"]
+        return self["is_taught"] & np.isin(users, users[self["is_positive"]])
+
+
 def ranker_fits(
     ranker: str,
     parameters: dict,
-    folds: list[str],
+    ranker_folds: pa.Table,
     read: Callable[[str], Iterable[pa.Table]],
     definitions: pa.Table,
     ranking: RankingParameters,
 ) -> pa.Table:
-    """Teach a ranker in each fold that another one is ranked by.
+    """Teach the ranker of each fold in the folds before it.
 
     Parameters
     ----------
@@ -156,11 +188,11 @@ def ranker_fits(
         A name of ``RANKERS``.
     parameters : dict
         Its parameters.
-    folds : list of str
-        Folds to learn from.
+    ranker_folds : pa.Table
+        One row per fold and earlier fold that its ranker learns from: fold, ranker_fold.
     read : callable
-        Fold → its examples, in blocks: user_key, item_key, is_positive, is_taught, part, and a
-        column a feature. Users come whole.
+        Earlier fold → its examples, in blocks: user_key, item_key, is_positive, is_taught, part,
+        and a column a feature. Users come whole.
     definitions : pa.Table
         As for :class:`Columnar`.
     ranking : RankingParameters
@@ -171,89 +203,125 @@ def ranker_fits(
     pa.Table
         As ``columns.RANKER_FITS``: one row per fold that there is enough to learn from.
     """
-    new, its_parameters = RANKERS[ranker]
-    tables = [RANKER_FITS.empty_table()]
-    for fold in folds:
-        blocks = [block for block in read(fold) if len(block)]
-        if not blocks:
-            continue
-        columnar = Columnar(definitions)
-        columnar.learn_categories(blocks)
-        arrays = [columnar.arrays(block) for block in blocks]
-        features, categories = (np.concatenate(column) for column in zip(*arrays, strict=True))
-        rows = pa.concat_tables(
-            [block.select(["user_key", "item_key", "is_positive", "is_taught", "part"])
-             for block in blocks]
-        )  # fmt: skip
-        users, items, labels, taught, parts = (column.to_numpy() for column in rows.itercolumns())
-        # Who has nothing to find among the candidates teaches no order.
-        has_label = np.isin(users, users[labels])
-        n_users = len(np.unique(users[has_label]))
-        if n_users < max(ranking.min_users, ranking.parts):
-            continue
-        taught = taught & has_label
-        learned = (features[taught], categories[taught], labels[taught], users[taught])
-        model = new(its_parameters(**parameters), columnar.monotone)
-        scores = np.full(len(users), -np.inf)
-        rankers = model.hold_out(*learned, parts[taught], ranking.ndcg_k)
-        for part, held_out in enumerate(rankers):
-            of_part = parts == part
-            scores[of_part] = held_out.scores(features[of_part], categories[of_part])
-        model.fit(*learned, parts[taught])
-        ranks = ranks_of(users, items, scores)
-        first = ranks <= ranking.ndcg_k
-        artifact = {
-            "vocabularies": columnar.vocabularies,
-            "model": model.to_text(),
-        }
-        sample = slice(None, None, -(-len(users) // EXPLAINED_ROWS))
-        importances = model.importances(features[sample], categories[sample])
-        names = columnar.numbers + columnar.categories
-        tables.append(
-            pa.Table.from_pylist(
-                [
-                    {
-                        "fold": fold,
-                        "ranker": ranker,
-                        "n_users": n_users,
-                        "n_examples": int(taught.sum()),
-                        "n_positives": int((taught & labels).sum()),
-                        "n_rounds": model.n_rounds,
-                        "artifact": json.dumps(artifact, sort_keys=True),
-                        "importances": [
-                            {"feature": name, "gain": float(gain), "shap": float(shap)}
-                            for name, gain, shap in zip(names, *importances, strict=True)
-                        ]
-                        if importances is not None
-                        else [],
-                        "held_out": [
-                            {"user_key": int(user), "item_key": int(item), "rank": int(rank)}
-                            for user, item, rank in zip(
-                                users[first], items[first], ranks[first], strict=True
-                            )
-                        ],
-                    }
-                ],
-                schema=RANKER_FITS,
-            )
+    learned = {}
+    for row in ranker_folds.to_pylist():
+        learned.setdefault(row["fold"], set()).add(row["ranker_fold"])
+    examples = {
+        fold: Examples.of(fold, read(fold), Columnar(definitions))
+        for fold in sorted(set().union(*learned.values()))
+    }
+    fits = {
+        fold: _ranker_fit(
+            ranker,
+            parameters,
+            [examples[its] for its in sorted(folds)],
+            Columnar(definitions),
+            ranking,
         )
-    return pa.concat_tables(tables)
+        for fold, folds in sorted(learned.items())
+    }
+    return pa.Table.from_pylist(
+        [
+            {Columns.FOLD: fold, Columns.RANKER: ranker} | fit
+            for fold, fit in fits.items()
+            if fit is not None
+        ],
+        schema=RANKER_FITS,
+    )
+
+
+def _ranker_fit(
+    ranker: str,
+    parameters: dict,
+    folds: list[Examples],
+    columnar: Columnar,
+    ranking: RankingParameters,
+) -> dict | None:
+    """Teach one ranker; None where there are too few users."""
+    n_users = len(np.unique(np.concatenate([its["user_key"][its.taught] for its in folds])))
+    if n_users < max(ranking.min_users, ranking.parts):
+        return None
+    columnar.learn_categories(pa.concat_tables([its.rows for its in folds]))
+    categories = [columnar.category_ids(its.rows) for its in folds]
+    # A user of two folds is two groups.
+    n_keys = 1 + max(its["user_key"].max(initial=0) for its in folds)
+    features, ids, labels, groups, parts = (
+        np.concatenate(arrays)
+        for arrays in zip(
+            *(
+                (
+                    its.features[its.taught],
+                    ids[its.taught],
+                    its["is_positive"][its.taught],
+                    its["user_key"][its.taught].astype(np.int64) + place * n_keys,
+                    its["part"][its.taught],
+                )
+                for place, (its, ids) in enumerate(zip(folds, categories, strict=True))
+            ),
+            strict=True,
+        )
+    )
+    new, its_parameters = RANKERS[ranker]
+    model = new(its_parameters(**parameters), columnar.monotone)
+    without_part = model.hold_out(features, ids, labels, groups, parts, ranking.ndcg_k)
+    model.fit(features, ids, labels, groups, parts)
+    step = -(-len(labels) // EXPLAINED_ROWS)
+    importances = model.importances(features[::step], ids[::step])
+    names = columnar.numbers + columnar.categories
+    artifact = {"vocabularies": columnar.vocabularies, "model": model.to_text()}
+    return {
+        "n_users": n_users,
+        "n_examples": len(labels),
+        "n_positives": int(labels.sum()),
+        "n_rounds": model.n_rounds,
+        "artifact": json.dumps(artifact, sort_keys=True),
+        "importances": [
+            {"feature": name, "gain": float(gain), "shap": float(shap)}
+            for name, gain, shap in zip(names, *importances, strict=True)
+        ]
+        if importances is not None
+        else [],
+        "held_out": [
+            row
+            for its, ids in zip(folds, categories, strict=True)
+            for row in _held_out_lists(its, ids, without_part, ranking.ndcg_k)
+        ],
+    }
+
+
+def _held_out_lists(
+    examples: Examples, categories: np.ndarray, rankers: list, k: int
+) -> list[dict]:
+    """The first k of each user, by the ranker that has learned nothing from the user's part."""
+    users, items, parts = (examples[name] for name in ("user_key", "item_key", "part"))
+    scores = np.empty(len(users))
+    for part, ranker in enumerate(rankers):
+        of_part = parts == part
+        scores[of_part] = ranker.scores(examples.features[of_part], categories[of_part])
+    ranks = ranks_of(users, items, scores)
+    first = ranks <= k
+    return [
+        {"ranker_fold": examples.fold, "user_key": user, "item_key": item, "rank": rank}
+        for user, item, rank in zip(
+            *(column[first].tolist() for column in (users, items, ranks)), strict=True
+        )
+    ]
 
 
 def ranked_candidates(
     fits: pa.Table,
-    ranker_folds: dict[str, str],
+    folds: list[str],
     read: Callable[[str], Iterable[pa.Table]],
     definitions: pa.Table,
 ) -> pa.RecordBatchReader:
-    """Rank the candidates of folds with what was learned in others.
+    """Rank the candidates of folds with what was learned for each.
 
     Parameters
     ----------
     fits : pa.Table
         As ``columns.RANKER_FITS``, all of one ranker.
-    ranker_folds : dict of str to str
-        Fold to rank → the fold whose ranker ranks it.
+    folds : list of str
+        Folds to rank; those without a fit are left out.
     read : callable
         Fold → its candidates with their features, in blocks. Users come whole.
     definitions : pa.Table
@@ -266,24 +334,25 @@ def ranked_candidates(
     """
 
     def batches() -> Iterator[pa.RecordBatch]:
-        by_fold = {row["fold"]: row for row in fits.to_pylist()}
-        for fold, ranker_fold in sorted(ranker_folds.items()):
-            if ranker_fold not in by_fold:
+        for fit in fits.sort_by(Columns.FOLD).to_pylist():
+            if fit["fold"] not in folds:
                 continue
-            fit = by_fold[ranker_fold]
             artifact = json.loads(fit["artifact"])
             columnar = Columnar(definitions, artifact["vocabularies"])
             model = RANKERS[fit["ranker"]][0].from_text(artifact["model"])
-            for block in read(fold):
+            for block in read(fit["fold"]):
                 if not len(block):
                     continue
                 users, items = (
                     block[name].to_numpy() for name in (Columns.USER_KEY, Columns.ITEM_KEY)
                 )
-                scores = np.asarray(model.scores(*columnar.arrays(block)), dtype=np.float64)
+                scores = np.asarray(
+                    model.scores(columnar.features(block), columnar.category_ids(block)),
+                    dtype=np.float64,
+                )
                 yield pa.record_batch(
                     [
-                        pa.repeat(fold, len(block)),
+                        pa.repeat(fit["fold"], len(block)),
                         pa.repeat(fit["ranker"], len(block)),
                         users.astype(np.int32),
                         items.astype(np.int32),

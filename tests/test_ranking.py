@@ -43,12 +43,13 @@ def examples(n_users=60, n_items=20, seed=0) -> pa.Table:
     )
 
 
-def fits(ranker: str, rows: pa.Table, **ranking) -> pa.Table:
-    read = {"f": rows}
+def fits(ranker: str, *earlier: pa.Table, **ranking) -> pa.Table:
+    """What is learned for the fold g in the folds before it, whose examples are given."""
+    read = {f"f{place}": rows for place, rows in enumerate(earlier)}
     return ranker_fits(
         ranker,
         SMALL[ranker],
-        ["f"],
+        pa.table({"fold": ["g"] * len(read), "ranker_fold": list(read)}),
         lambda fold: [read[fold]],
         DEFINITIONS,
         RankingParameters(**{"min_users": 10, "parts": 4} | ranking),
@@ -60,9 +61,9 @@ def test_what_is_learned_in_one_fold_ranks_another(ranker):
     fitted = fits(ranker, examples())
     [row] = fitted.to_pylist()
     n_users = len({its["user_key"] for its in examples().to_pylist() if its["is_positive"]})
-    assert (row["fold"], row["ranker"], row["n_users"]) == ("f", ranker, n_users)
+    assert (row["fold"], row["ranker"], row["n_users"]) == ("g", ranker, n_users)
     others = examples(seed=1)
-    ranked = ranked_candidates(fitted, {"g": "f"}, lambda fold: [others], DEFINITIONS).read_all()
+    ranked = ranked_candidates(fitted, ["g", "h"], lambda fold: [others], DEFINITIONS).read_all()
     assert set(ranked["fold"].to_pylist()) == {"g"}
     # First places go to what is to the taste.
     first = {(row["user_key"], row["item_key"]) for row in ranked.to_pylist() if row["rank"] == 1}
@@ -102,6 +103,20 @@ def test_too_few_users_teach_nothing():
     assert len(fits("lightgbm", nobody)) == 0
 
 
+def test_a_fit_learns_from_all_folds_before():
+    """Users of two folds are held out of both at once, and counted once."""
+    one, other = examples(), examples(n_users=80, seed=1)
+    both = fits("lightgbm", one, other).to_pylist()[0]
+    alone = [fits("lightgbm", its).to_pylist()[0] for its in (one, other)]
+    for count in ("n_examples", "n_positives"):
+        assert both[count] == sum(row[count] for row in alone)
+    assert both["n_users"] == alone[1]["n_users"] < sum(row["n_users"] for row in alone)
+    lists = {(its["ranker_fold"], its["user_key"]) for its in both["held_out"]}
+    assert lists == {("f0", user) for user in range(1, 61)} | {
+        ("f1", user) for user in range(1, 81)
+    }
+
+
 def test_importance_is_of_what_decides():
     [row] = fits("lightgbm", examples()).to_pylist()
     by_feature = {its["feature"]: its for its in row["importances"]}
@@ -130,8 +145,8 @@ def test_monotone_features_speak_one_way():
 def test_a_ranker_that_is_read_back_scores_the_same():
     rows = examples()
     columnar = Columnar(DEFINITIONS)
-    columnar.learn_categories([rows])
-    features, categories = columnar.arrays(rows)
+    columnar.learn_categories(rows)
+    features, categories = columnar.features(rows), columnar.category_ids(rows)
     labels = rows["is_positive"].to_numpy(zero_copy_only=False)
     ranker = LightGBMRanker(LightGBMParameters(max_trees=5, min_data_in_leaf=5))
     ranker.fit(features, categories, labels, rows["user_key"].to_numpy())
@@ -142,7 +157,7 @@ def test_a_ranker_that_is_read_back_scores_the_same():
 def test_categories_that_were_not_taught_are_unknown():
     columnar = Columnar(DEFINITIONS, {"kind": ["a", "b"]})
     table = pa.table({"taste": [0.5, None, 1.0], "noise": [1, 2, 3], "kind": ["b", "c", None]})
-    features, categories = columnar.arrays(table)
+    features, categories = columnar.features(table), columnar.category_ids(table)
     # Columns stand in the order of their names: noise, taste.
     assert features[:, 0].tolist() == [1, 2, 3] and np.isnan(features[1, 1])
     assert categories.tolist() == [[1], [-1], [-1]]

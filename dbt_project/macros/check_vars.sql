@@ -6,7 +6,7 @@
     {%- set known_sources = all_sources() -%}
     {%- set choices = {
         'dataset': var('datasets') | list,
-        'candidate_users': ['test', 'all'],
+        'candidate_users': ['test', 'warm', 'all'],
         'cooccurrence_normalization': ['cosine', 'lift'],
         'ann_index': ['hnsw', 'ivf'],
         'two_tower_encoder': ['mean', 'attention'],
@@ -38,6 +38,7 @@
         'exploration_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
         'survey_attribute_items', 'cold_start_min_items',
     ] -%}
+    {%- set whole_numbers_or_0 = ['earlier_folds', 'exploration_every', 'exploration_max_users'] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
     {%- set numbers = {
         'genome_min_relevance': [0, 1, true, false],
@@ -96,8 +97,6 @@
         'two_tower_random_state': [0, none, true, false],
         'ann_exact_up_to': [0, none, true, false],
         'rrf_k': [0, none, true, false],
-        'exploration_every': [0, none, true, false],
-        'exploration_max_users': [0, none, true, false],
         'bandit_half_life_days': [0, none, false, true],
         'bandit_prior_successes': [0, none, false, false],
         'freshness_boost': [0, none, true, false],
@@ -118,7 +117,8 @@
     {%- set problems = [] -%}
 
     {%- set known = (
-        choices | list + lists_of_choices | list + positive_integers + numbers | list + spelt_out
+        choices | list + lists_of_choices | list + positive_integers + whole_numbers_or_0
+        + numbers | list + spelt_out
     ) -%}
     {#- As a package, foryou does not know what else the command line may be meant for. -#}
     {%- for name in invocation_args_dict.get('vars') or {}
@@ -147,11 +147,15 @@
     {%- endfor -%}
 
     {%- set whole = [] -%}
-    {%- for name in positive_integers -%}
-        {%- if var(name) is integer and var(name) is not boolean and var(name) > 0 -%}
+    {%- for name in positive_integers + whole_numbers_or_0 -%}
+        {%- set lowest = 1 if name in positive_integers else 0 -%}
+        {%- if var(name) is integer and var(name) is not boolean and var(name) >= lowest -%}
             {%- do whole.append(name) -%}
         {%- else -%}
-            {%- do problems.append(name ~ ': must be a whole number above 0, is ' ~ var(name)) -%}
+            {%- do problems.append(
+                name ~ ': must be a whole number ' ~ ('above 0' if lowest else 'from 0') ~ ', is '
+                ~ var(name)
+            ) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- for name, (lowest, highest, with_lowest, with_null) in numbers.items()
@@ -247,6 +251,21 @@
             'tune_cutoff (t1): ' ~ var('tune_cutoff') ~ ' must be earlier than holdout_cutoff (t2): '
             ~ var('holdout_cutoff')
         ) -%}
+    {%- elif cutoffs | length == 2 and 'time' in active_splits() and 'earlier_folds' in whole
+        and var('earlier_folds') -%}
+        {%- if (cutoffs[0] is number) != (cutoffs[1] is number) -%}
+            {%- do problems.append(
+                'earlier_folds: needs tune_cutoff and holdout_cutoff to be both shares or both times, '
+                ~ 'to tell how far apart folds are'
+            ) -%}
+        {%- elif cutoffs[0] is number
+            and cutoffs[0] - var('earlier_folds') * (cutoffs[1] - cutoffs[0]) <= 0 -%}
+            {%- do problems.append(
+                'earlier_folds: ' ~ var('earlier_folds') ~ ' folds as far apart as tune_cutoff and '
+                ~ 'holdout_cutoff (' ~ (cutoffs[1] - cutoffs[0]) | round(9)
+                ~ ') would begin before the first event'
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
     {%- for name in ['as_of', 'not_before']
         if not (var(name) is none and name == 'as_of') and not is_timestamp(var(name)) -%}
@@ -389,9 +408,15 @@
     {%- endif -%}
 
     {%- set fold_names = [] -%}
-    {%- for split in active_splits() -%}
-        {%- do fold_names.extend([fold_prefix(split) ~ 'tune', fold_prefix(split) ~ 'holdout']) -%}
-    {%- endfor -%}
+    {%- if 'earlier_folds' in whole -%}
+        {%- for split in active_splits() -%}
+            {%- set folds = evaluated_folds() if split in ['time', 'leave_one_out']
+                else ['holdout', 'tune'] -%}
+            {%- for fold in folds -%}
+                {%- do fold_names.append(fold_prefix(split) ~ fold) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
     {%- do fold_names.append('live') -%}
     {%- if var('folds') is not none -%}
         {%- if var('folds') is string or var('folds') is not iterable or not var('folds') -%}

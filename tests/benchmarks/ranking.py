@@ -54,7 +54,7 @@ def milliseconds(fit: dict, definitions, block) -> float:
     columnar = Columnar(definitions, artifact["vocabularies"])
     model = RANKERS[fit["ranker"]][0].from_text(artifact["model"])
     of_one = block.slice(0, 500)
-    features, categories = columnar.arrays(of_one)
+    features, categories = columnar.features(of_one), columnar.category_ids(of_one)
     users, items = of_one["user_key"].to_numpy() * 0, of_one["item_key"].to_numpy()
     taken = []
     with threadpool_limits(limits=1):
@@ -76,27 +76,21 @@ def main() -> None:
     with duckdb.connect(str(options.database), read_only=True) as connection:
         console.print(quality(connection, options.fold))
         choice = connection.sql(
-            "select fold, ranker, ranker_fold, n_users, ndcg, difference, difference_ci_low as low,"
+            "select fold, ranker, ranker_folds, n_users, ndcg, difference, difference_ci_low as low,"
             " difference_ci_high as high, is_served, reason from ranking.ranker_choice"
-            " where ranker_fold is not null order by all"
+            " where ranker_folds is not null order by all"
         ).fetchall()
         table = Table("fold", "ranker", "held out of", "users", "NDCG", "over the blend", "serves")
-        for fold, ranker, ranker_fold, n_users, ndcg, difference, low, high, serves, why in choice:
+        for fold, ranker, learned_in, n_users, ndcg, difference, low, high, serves, why in choice:
             numbers = ["–", "–"]
             if ndcg is not None:
                 numbers = [f"{ndcg:.4f}", f"{difference:+.4f} [{low:+.4f}, {high:+.4f}]"]
-            table.add_row(*(fold, ranker, ranker_fold, str(n_users), *numbers, f"{serves}: {why}"))
+            table.add_row(*(fold, ranker, learned_in, str(n_users), *numbers, f"{serves}: {why}"))
         console.print(table)
         if not options.speed:
             return
-        [fit] = (
-            connection.sql(
-                "select lightgbm_fits.* from ranking.lightgbm_fits inner join folds.folds"
-                " on folds.ranker_fold = lightgbm_fits.fold where folds.fold = 'live'"
-            )
-            .to_arrow_table()
-            .to_pylist()
-        )
+        fits = connection.sql("from ranking.lightgbm_fits where fold = 'live'").to_arrow_table()
+        [fit] = fits.to_pylist()
         definitions = connection.sql("from features.feature_definitions").to_arrow_table()
         reader = BlockReader(
             connection,
@@ -105,8 +99,7 @@ def main() -> None:
             1000,
         )
         started = time.perf_counter()
-        fits = connection.sql("from ranking.lightgbm_fits").to_arrow_table()
-        ranked = ranked_candidates(fits, {"live": fit["fold"]}, reader.blocks, definitions)
+        ranked = ranked_candidates(fits, ["live"], reader.blocks, definitions)
         n_rows = sum(len(batch) for batch in ranked)
         console.print(f"live: {n_rows:,} candidates in {time.perf_counter() - started:.1f} s")
         block = next(reader.blocks("live"))

@@ -159,6 +159,8 @@ final as (
             'least(items.available_from, counted.first_interaction_at)', 'folds.cutoff_at'
         ) }} as age_days,
         {{ days_between('items.available_from', 'folds.cutoff_at') }} as days_since_release,
+        {{ days_between('counted.first_interaction_at', 'folds.cutoff_at') }}
+            as days_since_first_interaction,
         shares.days_since_last_like,
         coalesce(shares.like_share, 0.0) as like_share,
         {%- for days in [1, 7, 30, 90] %}

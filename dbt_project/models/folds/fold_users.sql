@@ -69,6 +69,9 @@ eligible as (
         {%- else %}
         or with_positives.n_test_positives > 0
         {%- endif %}
+        {%- if var('candidate_users') == 'warm' %}
+        and with_history.user_key is not null
+        {%- endif %}
 
 ),
 

@@ -1,7 +1,5 @@
--- One row per fold: a cutoff, what is learned from before it and tested after it, and the fold
--- whose candidates and labels its ranker may be trained on.
-
-{%- set ranker_fold = fold_prefix(active_splits()[0]) ~ 'holdout' %}
+-- One row per fold: a cutoff, what is learned from before it and tested after it. The folds before
+-- `tune` end where the next one begins.
 
 with interactions as (
 
@@ -12,8 +10,10 @@ with interactions as (
 cutoffs as (
 
     select
-        {{ cutoff_at(var('tune_cutoff')) }} as t1,
-        {{ cutoff_at(var('holdout_cutoff')) }} as t2,
+        {%- for fold in evaluated_folds() %}
+        {{ cutoff_at(fold) }} as {{ fold }}_at,
+        {%- endfor %}
+        min(occurred_at) as started_at,
         -- The first moment after the last event: `live` looks back from here.
         max(occurred_at) + interval 1 second as ended_at
     from interactions
@@ -21,27 +21,23 @@ cutoffs as (
 ),
 
 {% if 'time' in active_splits() %}
+-- A fold that would have nothing to learn from is none.
 time_folds as (
 
+    {% for fold in evaluated_folds() -%}
     select
-        'tune' as fold,
+        '{{ fold }}' as fold,
         'time' as split,
-        t1 as cutoff_at,
-        t2 as test_until_at,
+        {{ fold }}_at as cutoff_at,
+        {{ 'ended_at' if loop.first else loop.previtem ~ '_at' }} as test_until_at,
         cast(null as integer) as n_left_out,
-        cast(null as varchar) as test_split,
-        cast(null as varchar) as ranker_fold
+        cast(null as varchar) as test_split
     from cutoffs
-    union all
-    select
-        'holdout' as fold,
-        'time' as split,
-        t2 as cutoff_at,
-        ended_at as test_until_at,
-        cast(null as integer) as n_left_out,
-        cast(null as varchar) as test_split,
-        'tune' as ranker_fold
-    from cutoffs
+    {%- if fold.startswith('earlier') %}
+    where {{ fold }}_at > started_at
+    {%- endif %}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 {% endif %}
@@ -49,25 +45,17 @@ time_folds as (
 {% if 'leave_one_out' in active_splits() %}
 leave_one_out_folds as (
 
+    {% for fold in evaluated_folds() -%}
     select
-        'loo_tune' as fold,
+        'loo_{{ fold }}' as fold,
         'leave_one_out' as split,
         ended_at as cutoff_at,
         ended_at as test_until_at,
-        2 as n_left_out,
-        cast(null as varchar) as test_split,
-        cast(null as varchar) as ranker_fold
+        {{ loop.index }} as n_left_out,
+        cast(null as varchar) as test_split
     from cutoffs
-    union all
-    select
-        'loo_holdout' as fold,
-        'leave_one_out' as split,
-        ended_at as cutoff_at,
-        ended_at as test_until_at,
-        1 as n_left_out,
-        cast(null as varchar) as test_split,
-        'loo_tune' as ranker_fold
-    from cutoffs
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 {% endif %}
@@ -75,25 +63,17 @@ leave_one_out_folds as (
 {% for split in ['random', 'predefined'] if split in active_splits() %}
 {{ split }}_folds as (
 
+    {% for fold, test_split in [('tune', 'validation'), ('holdout', 'test')] -%}
     select
-        '{{ split }}_tune' as fold,
+        '{{ split }}_{{ fold }}' as fold,
         '{{ split }}' as split,
         ended_at as cutoff_at,
         ended_at as test_until_at,
         cast(null as integer) as n_left_out,
-        'validation' as test_split,
-        cast(null as varchar) as ranker_fold
+        '{{ test_split }}' as test_split
     from cutoffs
-    union all
-    select
-        '{{ split }}_holdout' as fold,
-        '{{ split }}' as split,
-        ended_at as cutoff_at,
-        ended_at as test_until_at,
-        cast(null as integer) as n_left_out,
-        'test' as test_split,
-        '{{ split }}_tune' as ranker_fold
-    from cutoffs
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 {% endfor %}
@@ -106,8 +86,7 @@ live_fold as (
         ended_at as cutoff_at,
         cast(null as timestamp) as test_until_at,
         cast(null as integer) as n_left_out,
-        cast(null as varchar) as test_split,
-        '{{ ranker_fold }}' as ranker_fold
+        cast(null as varchar) as test_split
     from cutoffs
 
 ),

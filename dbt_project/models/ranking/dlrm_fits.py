@@ -1,4 +1,4 @@
-"""One row per fold learned in: what DLRM learned, and how it ranked users held out."""
+"""One row per fold: what DLRM learned for it in earlier folds, and its held-out lists."""
 
 from models_py.blocks import BlockReader
 from models_py.ranking import RankingParameters, ranker_fits
@@ -6,7 +6,6 @@ from models_py.ranking import RankingParameters, ranker_fits
 
 def model(dbt, session):
     """Read the examples in blocks of users, fit, return Arrow."""
-    users = dbt.ref("ranking_users").to_arrow_table()
     examples = BlockReader(
         session,
         dbt.ref("ranking_examples"),
@@ -16,7 +15,7 @@ def model(dbt, session):
     return ranker_fits(
         ranker="dlrm",
         parameters=dbt.config.get("parameters"),
-        folds=sorted(set(users["fold"].to_pylist())),
+        ranker_folds=dbt.ref("ranker_folds").to_arrow_table(),
         read=examples.blocks,
         definitions=dbt.ref("feature_definitions").to_arrow_table(),
         ranking=RankingParameters(**dbt.config.get("ranking")),

@@ -15,9 +15,7 @@ def model(dbt, session):
     choice = dbt.ref("ranker_choice").filter("ranker = 'dlrm' and is_scored").to_arrow_table()
     return ranked_candidates(
         fits=dbt.ref("dlrm_fits").to_arrow_table(),
-        ranker_folds=dict(
-            zip(choice["fold"].to_pylist(), choice["ranker_fold"].to_pylist(), strict=True)
-        ),
+        folds=choice["fold"].to_pylist(),
         read=features.blocks,
         definitions=dbt.ref("feature_definitions").to_arrow_table(),
     )

@@ -1,4 +1,4 @@
--- One row per fold learned in, ranker and feature: what the ranker makes of it.
+-- One row per fold that is ranked, ranker and feature: what the ranker makes of it.
 
 with feature_definitions as (
 

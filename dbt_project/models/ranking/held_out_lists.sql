@@ -1,7 +1,14 @@
--- One row per fold learned in, ranker, user and rank: the first places that each ranker gave users
--- who were held out while it learned. The blend learns nothing: its lists are what they are.
+-- One row per fold, ranker, earlier fold, user and rank: the first places that each ranker gave the
+-- users of earlier folds who were held out while it learned from the others. The blend learns
+-- nothing: its lists are what they are.
 
-with ranking_users as (
+with ranker_folds as (
+
+    select * from {{ ref('ranker_folds') }}
+
+),
+
+ranking_users as (
 
     select * from {{ ref('ranking_users') }}
 
@@ -28,12 +35,14 @@ blend_ranked_candidates as (
 final as (
 
     select
-        blend_ranked_candidates.fold,
+        ranker_folds.fold,
         blend_ranked_candidates.ranker,
+        ranker_folds.ranker_fold,
         blend_ranked_candidates.user_key,
         blend_ranked_candidates.item_key,
         blend_ranked_candidates.rank
-    from blend_ranked_candidates
+    from ranker_folds
+    inner join blend_ranked_candidates on ranker_folds.ranker_fold = blend_ranked_candidates.fold
     semi join ranking_users
         on
             blend_ranked_candidates.fold = ranking_users.fold
@@ -44,6 +53,7 @@ final as (
     select
         fold,
         ranker,
+        placed.ranker_fold,
         placed.user_key,
         placed.item_key,
         placed.rank

@@ -1,11 +1,17 @@
 -- One row per fold and ranker that runs: how well it ranked users who were held out while it
--- learned in an earlier fold, against the blend, and whether it serves.
+-- learned in earlier folds, against the blend, and whether it serves.
 
 {%- set served = var('served_ranker') %}
 
 with folds as (
 
     select * from {{ ref('folds') }}
+
+),
+
+ranker_folds as (
+
+    select * from {{ ref('ranker_folds') }}
 
 ),
 
@@ -60,15 +66,20 @@ gains as (
     select
         held_out_lists.fold,
         held_out_lists.ranker,
+        held_out_lists.ranker_fold,
         held_out_lists.user_key,
         {{ exact_sum('1.0 / log2(held_out_lists.rank + 1)', 30, 38) }} as gain
     from held_out_lists
     semi join test_positives
         on
-            held_out_lists.fold = test_positives.fold
+            held_out_lists.ranker_fold = test_positives.fold
             and held_out_lists.user_key = test_positives.user_key
             and held_out_lists.item_key = test_positives.item_key
-    group by held_out_lists.fold, held_out_lists.ranker, held_out_lists.user_key
+    group by
+        held_out_lists.fold,
+        held_out_lists.ranker,
+        held_out_lists.ranker_fold,
+        held_out_lists.user_key
 
 ),
 
@@ -82,22 +93,26 @@ learned as (
 
 ),
 
+-- A user of several folds counts once, so that users are independent of one another.
 user_ndcg as (
 
     select
         learned.fold,
         learned.ranker,
         n_relevant.user_key,
-        coalesce(gains.gain, 0.0) / ideal.ideal_gain as ndcg
+        {{ exact_avg('coalesce(gains.gain, 0.0) / ideal.ideal_gain', 12, 38) }} as ndcg
     from learned
-    inner join n_relevant on learned.fold = n_relevant.fold
+    inner join ranker_folds on learned.fold = ranker_folds.fold
+    inner join n_relevant on ranker_folds.ranker_fold = n_relevant.fold
     inner join ideal
         on least({{ var('ranker_ndcg_k') }}, n_relevant.n_relevant) = ideal.n
     left join gains
         on
             learned.fold = gains.fold
             and learned.ranker = gains.ranker
+            and ranker_folds.ranker_fold = gains.ranker_fold
             and n_relevant.user_key = gains.user_key
+    group by learned.fold, learned.ranker, n_relevant.user_key
 
 ),
 
@@ -118,11 +133,21 @@ against_the_blend as (
 
 ),
 
+learned_in as (
+
+    select
+        fold,
+        string_agg(ranker_fold, ', ' order by ranker_fold) as ranker_folds
+    from ranker_folds
+    group by fold
+
+),
+
 measured as (
 
     select
         folds.fold,
-        folds.ranker_fold,
+        learned_in.ranker_folds,
         folds.is_evaluated,
         rankers.ranker,
         rankers.place,
@@ -140,11 +165,10 @@ measured as (
         rankers.ranker = 'blend' or learned.ranker is not null as can_serve
     from folds
     cross join rankers
-    left join learned on folds.ranker_fold = learned.fold and rankers.ranker = learned.ranker
+    left join learned_in on folds.fold = learned_in.fold
+    left join learned on folds.fold = learned.fold and rankers.ranker = learned.ranker
     left join against_the_blend
-        on
-            folds.ranker_fold = against_the_blend.fold
-            and rankers.ranker = against_the_blend.ranker
+        on folds.fold = against_the_blend.fold and rankers.ranker = against_the_blend.ranker
 
 ),
 
@@ -172,7 +196,7 @@ final as (
     select
         fold,
         ranker,
-        ranker_fold,
+        ranker_folds,
         cast(n_users as bigint) as n_users,
         ndcg,
         difference,
@@ -182,7 +206,7 @@ final as (
         -- Of a fold that nothing is measured on only the order that is served is of use.
         can_serve and (is_evaluated or is_served) as is_scored,
         case
-            when not can_serve and ranker_fold is null then 'there is no earlier fold to learn from'
+            when not can_serve and ranker_folds is null then 'there is no earlier fold to learn from'
             when not can_serve then 'too few users to learn from'
             {% if served is not none -%}
             when ranker = {{ quoted(served) }} then 'chosen by the var served_ranker'

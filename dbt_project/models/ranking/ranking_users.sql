@@ -1,9 +1,9 @@
--- One row per fold that a ranker is learned in and user it is learned from: users who had something
--- to find, up to ranker_max_users, and the part that they are held out with.
+-- One row per fold that a ranker learns from and user it is learned from: users who had something to
+-- find, up to ranker_max_users, and the part that they are held out with, in every fold the same.
 
-with folds as (
+with ranker_folds as (
 
-    select * from {{ ref('folds') }}
+    select * from {{ ref('ranker_folds') }}
 
 ),
 
@@ -19,11 +19,13 @@ users as (
 
 ),
 
-ranker_folds as (
+-- In the order of a hash, so that whoever comes first is drawn at random.
+shuffled as (
 
-    select distinct ranker_fold as fold
-    from folds
-    where ranker_fold is not null
+    select
+        user_key,
+        row_number() over (order by md5(user_id), user_key) as place
+    from users
 
 ),
 
@@ -32,13 +34,13 @@ drawn as (
     select
         fold_users.fold,
         fold_users.user_key,
-        row_number() over (
-            partition by fold_users.fold order by md5(users.user_id), users.user_key
-        ) as place
+        shuffled.place,
+        row_number() over (partition by fold_users.fold order by shuffled.place) as draw
     from fold_users
-    inner join ranker_folds on fold_users.fold = ranker_folds.fold
-    inner join users on fold_users.user_key = users.user_key
-    where fold_users.n_test_positives > 0
+    inner join shuffled on fold_users.user_key = shuffled.user_key
+    where
+        fold_users.n_test_positives > 0
+        and fold_users.fold in (select ranker_fold from ranker_folds)
 
 ),
 
@@ -49,7 +51,7 @@ final as (
         user_key,
         cast(place % {{ var('ranker_held_out_parts') }} as integer) as part
     from drawn
-    where place <= {{ var('ranker_max_users') }}
+    where draw <= {{ var('ranker_max_users') }}
 
 )
 

@@ -210,6 +210,39 @@ affinities as (
 
 ),
 
+-- The share of a user's last likes that came out in the same year as an item, or the one before or
+-- after.
+release_years as (
+
+    select
+        last_likes.fold,
+        last_likes.user_key,
+        year(items.available_from) as year,
+        count(*) / any_value(n_likes.n) as like_share
+    from last_likes
+    inner join items on last_likes.item_key = items.item_key
+    inner join n_likes
+        on last_likes.fold = n_likes.fold and last_likes.user_key = n_likes.user_key
+    where items.available_from is not null
+    group by last_likes.fold, last_likes.user_key, year(items.available_from)
+
+),
+
+year_affinities as (
+
+    select
+        release_years.fold,
+        release_years.user_key,
+        release_years.year + steps.step as year,
+        {{ exact_sum('release_years.like_share', 12) }} as like_share
+    from release_years
+    cross join (
+        select unnest([-1, 0, 1]) as step
+    ) as steps
+    group by release_years.fold, release_years.user_key, release_years.year + steps.step
+
+),
+
 {% for source in vector_sources() %}
 {{ source }}_similarities as (
 
@@ -271,8 +304,10 @@ final as (
         affinities.attribute_affinity,
         segment_item_features.affinity as segment_affinity,
         epoch(items.available_from) / 86400.0 - user_features.mean_release_day as release_gap_days,
+        coalesce(year_affinities.like_share, 0.0) as year_affinity,
         -- Above 0 where the item came after the user was last here.
-        user_features.days_since_last_interaction - item_features.age_days
+        user_features.days_since_last_interaction
+        - coalesce(item_features.days_since_first_interaction, item_features.days_since_release)
             as days_new_to_user
     from candidate_pool
     inner join said using (fold, user_key, item_key)
@@ -304,6 +339,11 @@ final as (
             candidate_pool.fold = affinities.fold
             and candidate_pool.user_key = affinities.user_key
             and candidate_pool.item_key = affinities.item_key
+    left join year_affinities
+        on
+            candidate_pool.fold = year_affinities.fold
+            and candidate_pool.user_key = year_affinities.user_key
+            and year(items.available_from) = year_affinities.year
     left join segment_item_features
         on
             candidate_pool.fold = segment_item_features.fold

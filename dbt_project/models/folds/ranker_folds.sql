@@ -1,0 +1,32 @@
+-- One row per fold and fold that its ranker learns from: all that were tested on before its cutoff,
+-- so that no label is of the fold's own time.
+
+with folds as (
+
+    select * from {{ ref('folds') }}
+
+),
+
+final as (
+
+    select
+        folds.fold,
+        earlier.fold as ranker_fold
+    from folds
+    inner join folds as earlier
+        on
+            earlier.is_evaluated
+            and case folds.split
+                when 'live' then earlier.split = '{{ active_splits()[0] }}'
+                else folds.split = earlier.split
+            end
+            and case folds.split
+                when 'live' then true
+                when 'time' then earlier.test_until_at <= folds.cutoff_at
+                when 'leave_one_out' then earlier.n_left_out > folds.n_left_out
+                else earlier.test_split = 'validation' and folds.test_split = 'test'
+            end
+
+)
+
+select * from final
