@@ -76,8 +76,8 @@ def main() -> None:
     with duckdb.connect(str(options.database), read_only=True) as connection:
         console.print(quality(connection, options.fold))
         choice = connection.sql(
-            "select fold, ranker, ranker_folds, n_users, ndcg, difference, difference_ci_low as low,"
-            " difference_ci_high as high, is_served, reason from ranking.ranker_choice"
+            "select fold, ranker, ranker_folds, n_users, ndcg, difference, difference_ci_low,"
+            " difference_ci_high, is_served, reason from ranking.ranker_choice"
             " where ranker_folds is not null order by all"
         ).fetchall()
         table = Table("fold", "ranker", "held out of", "users", "NDCG", "over the blend", "serves")
