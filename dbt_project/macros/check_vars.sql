@@ -13,6 +13,7 @@
         'two_tower_learn_temperature': [true, false],
         'two_tower_warm_start': [true, false],
         'lightgbm_monotone': [true, false],
+        'backtest': [true, false],
         'served_ranker': [none] + (var('rankers') | list),
     } -%}
     {%- set lists_of_choices = {

@@ -484,9 +484,10 @@ def benchmark(options: argparse.Namespace) -> list[dict]:
         variables |= prepare(protocol, folder, options.tune, load) | more
         fold = FOLDS[variables["splits"][0]][0 if options.tune else 1]
         measures = protocol.get("measures", {})
-        folds = [fold]
-        if set(variables["rankers"]) != {"blend"}:
-            folds = [fold.replace("holdout", "tune"), fold]
+        # A ranker learns in the folds before the one that is measured.
+        before = ["tune", *(f"earlier_{n + 1}" for n in range(variables.get("earlier_folds", 0)))]
+        learns = set(variables["rankers"]) != {"blend"}
+        folds = [fold, *(fold.replace("holdout", name) for name in before if learns)]
         rows = run_dag(folder, variables, protocol.get("folds", folds), fold, measures)
         rows = [row for metric in metrics for row in rows if row["metric"] == metric]
     # On what is kept for tuning nobody has published anything.

@@ -1,5 +1,6 @@
 -- One row per fold and fold that its ranker learns from: all that were tested on before its cutoff,
--- so that no label is of the fold's own time.
+-- so that no label is of the fold's own time. Earlier folds have rankers of their own in a backtest
+-- only: one a fold, each learned from all before it, is much work.
 
 with folds as (
 
@@ -26,6 +27,9 @@ final as (
                 when 'leave_one_out' then earlier.n_left_out > folds.n_left_out
                 else earlier.test_split = 'validation' and folds.test_split = 'test'
             end
+    {%- if not var('backtest') %}
+    where folds.fold in {{ in_list(last_folds()) }}
+    {%- endif %}
 
 )
 
