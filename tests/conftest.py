@@ -1,16 +1,19 @@
 """Builds to look at: each is a real `dbt build` in a process and a database of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import forked_dbt
 import pytest
 import yaml
+from filelock import FileLock
 
-ROOT = Path(__file__).parents[1]
+ROOT = forked_dbt.ROOT
 DBT = Path(sys.executable).with_name("dbt")
 
 
@@ -28,10 +31,10 @@ class Warehouse:
     def manifest(self) -> Path:
         return self.folder / "target" / "manifest.json"
 
-    def command(self, *arguments: str, **variables) -> list[str]:
-        """The dbt command line, for this warehouse."""
+    def arguments(self, *arguments: str, **variables) -> list[str]:
+        """The arguments of the dbt command line, for this warehouse."""
         return [
-            *(str(DBT), "--no-use-colors", *arguments),
+            *("--no-use-colors", *arguments),
             *("--project-dir", "dbt_project", "--vars", yaml.safe_dump(variables)),
             *("--target-path", str(self.folder / "target")),
             *("--log-path", str(self.folder / "logs")),
@@ -43,14 +46,7 @@ class Warehouse:
 
     def dbt(self, *arguments: str, **variables) -> subprocess.CompletedProcess:
         """Run dbt to its end; output and error are one text."""
-        return subprocess.run(
-            self.command(*arguments, **variables),
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return forked_dbt.dbt(self.arguments(*arguments, **variables), self.environment)
 
     def build(self, *arguments: str, **variables) -> None:
         """Build, and fail the test with dbt's own words if dbt fails."""
@@ -81,8 +77,20 @@ def warehouse(tmp_path) -> Warehouse:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Warehouse:
     """The default data set, built once for all tests that only look. Nobody writes to it."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("built"))
-    warehouse.build()
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The processes of one run have it in common.
+        folder = folder.parent
+    warehouse = Warehouse(folder / "built")
+    with FileLock(folder / "built.lock"):
+        if not warehouse.folder.exists():
+            warehouse.folder.mkdir()
+            try:
+                warehouse.build()
+            except BaseException:
+                # Another process shall say what is wrong, too, and not look at a half.
+                shutil.rmtree(warehouse.folder, ignore_errors=True)
+                raise
     return warehouse
 
 

@@ -27,6 +27,7 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         recommendations_k=600,
         metric_ks=[5, 600],
         folds=["yesterday"],
+        earlier_folds="two",
         als_factor=32,
     )
     refused(
@@ -39,10 +40,22 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         "content_encoder: must be a text or null, is 7",
         "recommendations_k: 600 is over ranked_k",
         "metric_ks: asks for the first 600 of a source, but candidates_k gives only 500",
-        'folds: "yesterday" does not exist; choose from tune, holdout, live',
+        "earlier_folds: must be a whole number from 0, is two",
         "als_factor: there is no such var",
     )
     assert not warehouse.database.exists()
+
+
+def test_earlier_folds_are_after_the_first_event(warehouse):
+    result = warehouse.dbt("build", earlier_folds=8, folds=["yesterday"])
+    refused(
+        result,
+        "earlier_folds: 8 folds as far apart as tune_cutoff and holdout_cutoff (0.1) would begin",
+        'folds: "yesterday" does not exist; choose from earlier_8, ',
+        "tune, holdout, live",
+    )
+    result = warehouse.dbt("build", earlier_folds=1, tune_cutoff="1998-03-01")
+    refused(result, "earlier_folds: needs tune_cutoff and holdout_cutoff to be both shares")
 
 
 def test_missing_file_names_the_command_that_gets_it(warehouse, tmp_path):
@@ -110,7 +123,7 @@ def test_events_that_are_too_old_are_warned_of(days, warns, warehouse, small_dat
     assert ("WARN 1 events_are_fresh" in result.stdout) == warns
 
 
-def test_the_row_number_is_the_line_of_the_file(built, small_data, warehouse):
+def test_the_row_number_is_the_line_of_the_file(small_data, warehouse):
     ratings = [RATINGS, *good_ratings()]
     assert warehouse.dbt(*INPUTS, **small_data(ratings)).returncode == 0
     rows = warehouse.rows(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import forked_dbt
 import pytest
 import yaml
-from conftest import DBT, ROOT
+from forked_dbt import ROOT
 
 EXAMPLE = ROOT / "tests" / "example_shop"
 
@@ -23,13 +24,10 @@ class Shop:
     folder: Path
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [str(DBT), "--no-use-colors", *arguments],
-            cwd=self.folder,
-            env=os.environ | {"FORYOU_HOME": str(ROOT), "SHOP_DATABASE": "shop.duckdb"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        return forked_dbt.dbt(
+            ["--no-use-colors", *arguments],
+            os.environ | {"FORYOU_HOME": str(ROOT), "SHOP_DATABASE": "shop.duckdb"},
+            self.folder,
         )
 
     def rows(self, query: str) -> list[tuple]:

@@ -260,7 +260,7 @@
                 ~ 'to tell how far apart folds are'
             ) -%}
         {%- elif cutoffs[0] is number
-            and cutoffs[0] - var('earlier_folds') * (cutoffs[1] - cutoffs[0]) <= 0 -%}
+            and (cutoffs[0] - var('earlier_folds') * (cutoffs[1] - cutoffs[0])) | round(9) <= 0 -%}
             {%- do problems.append(
                 'earlier_folds: ' ~ var('earlier_folds') ~ ' folds as far apart as tune_cutoff and '
                 ~ 'holdout_cutoff (' ~ (cutoffs[1] - cutoffs[0]) | round(9)
@@ -413,7 +413,7 @@
         {%- for split in active_splits() -%}
             {%- set folds = evaluated_folds() if split in ['time', 'leave_one_out']
                 else ['holdout', 'tune'] -%}
-            {%- for fold in folds -%}
+            {%- for fold in folds | reverse -%}
                 {%- do fold_names.append(fold_prefix(split) ~ fold) -%}
             {%- endfor -%}
         {%- endfor -%}

@@ -1,0 +1,21 @@
+"""What the processes of forked_dbt have in memory from the start."""
+
+import contextlib
+import io
+import os
+import tempfile
+
+import dbt.adapters.duckdb  # noqa: F401
+import faiss  # noqa: F401
+import implicit  # noqa: F401
+import lightgbm  # noqa: F401
+import torch  # noqa: F401
+from dbt.cli.main import dbtRunner
+from forked_dbt import ROOT
+
+# dbt compiles its schemas and templates once a process.
+os.chdir(ROOT)
+with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    dbtRunner().invoke(
+        ["parse", "--project-dir", "dbt_project", "--target-path", folder, "--log-path", folder]
+    )
