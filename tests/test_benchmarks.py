@@ -219,6 +219,7 @@ def test_lift_is_against_lists_that_are_drawn():
         "n_available": np.array([10, 5]),
         "n_shown": np.array([2, 2]),
         "n_hidden": np.array([1, 0]),
+        "n_hidden_available": np.array([4, 4]),
         "n_hits": np.array([1, 0]),
     }
     row = cold_start.lift(found, 2)
@@ -226,6 +227,8 @@ def test_lift_is_against_lists_that_are_drawn():
     assert row["recall"] == 0.25 and row["recall_chance"] == pytest.approx((0.2 + 0.4) / 2)
     assert row["hit_rate"] == 0.5 and row["hit_rate_chance"] == pytest.approx((34 / 90 + 0.4) / 2)
     assert row["recall_lift"] == pytest.approx(0.25 / 0.3)
+    # A hidden item is on one of eight lists, and on the list of who likes it once in four.
+    assert row["any_hidden"] == 0.125 and row["lift_over_any_hidden"] == 2
 
 
 def test_differences_are_of_the_same_users():

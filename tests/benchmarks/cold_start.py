@@ -17,7 +17,8 @@ items
     A fifth of the items, drawn by a hash, lose all events before the cutoff, and stay in the
     catalogue. Of the test likes on them that are available: how many are among the first k, and who
     finds one, against a list drawn from all available items that the user has not met. Of that the
-    lift is the ratio. Beside it: the share of the lists that is hidden items.
+    lift is the ratio. Beside it: the share of the lists that is hidden items, and how much likelier
+    a hidden item is on the list of somebody who came to like it than any hidden item is there.
 warm_up
     The data as it is: the served list against what trends, by number of events before the cutoff.
 
@@ -229,6 +230,8 @@ FOUND = """
         users.n_met > 0 as has_history,
         users.n_likes,
         (select count(*) from available) - users.n_met as n_available,
+        (select count(*) from available semi join hidden_keys using (item_key))
+            as n_hidden_available,
         coalesce(shown.n_shown, 0) as n_shown,
         coalesce(shown.n_hidden, 0) as n_hidden,
         coalesce(shown.n_hits, 0) as n_hits
@@ -416,8 +419,8 @@ def lift(found: dict[str, np.ndarray], k: int) -> dict:
     Parameters
     ----------
     found : dict of arrays
-        Of each user: n_likes on hidden items, n_available to draw from, n_hits among the first k,
-        n_shown there, n_hidden of them.
+        Of each user: n_likes on hidden items, n_available to draw from and n_hidden_available of
+        them, n_hits among the first k, n_shown there, n_hidden of them.
     k : int
         Length of the lists.
     """
@@ -428,6 +431,7 @@ def lift(found: dict[str, np.ndarray], k: int) -> dict:
     drawn = np.minimum(k, n_available)
     hit_chance = float(np.mean(stats.hypergeom.sf(0, n_available, n_likes, drawn)))
     n_shown = found["n_shown"].sum()
+    any_hidden = float(np.mean(found["n_hidden"] / found["n_hidden_available"]))
     return {
         "n_users": len(n_likes),
         "n_likes": int(n_likes.sum()),
@@ -437,6 +441,8 @@ def lift(found: dict[str, np.ndarray], k: int) -> dict:
         "recall_ci_high": high,
         "recall_chance": chance,
         "recall_lift": recall / chance,
+        "any_hidden": any_hidden,
+        "lift_over_any_hidden": recall / any_hidden if any_hidden else 0.0,
         "hit_rate": hit_rate,
         "hit_rate_ci_low": hit_low,
         "hit_rate_ci_high": hit_high,
@@ -472,13 +478,15 @@ def show(console: Console, title: str, part: str, rows: list[dict]) -> None:
     """Print the rows of one part."""
     if part == "items":
         table = Table("who", "model", "k", "users", "likes", title=title)
-        for name in ("hidden", "recall", "chance", "lift", "hit rate", "chance", "lift"):
+        columns = "hidden, recall, any, lift, drawn, lift, hit rate, drawn, lift"
+        for name in columns.split(", "):
             table.add_column(name, justify="right")
         for row in rows:
             table.add_row(
                 *(row["who"], row["model"], str(row["k"]), str(row["n_users"])),
                 *(str(row["n_likes"]), f"{row['hidden_share']:.3f}"),
-                *(f"{row['recall']:.4f}", f"{row['recall_chance']:.4f}"),
+                *(f"{row['recall']:.4f}", f"{row['any_hidden']:.4f}"),
+                *(f"{row['lift_over_any_hidden']:.2f}", f"{row['recall_chance']:.4f}"),
                 *(f"{row['recall_lift']:.2f}", f"{row['hit_rate']:.4f}"),
                 *(f"{row['hit_rate_chance']:.4f}", f"{row['hit_rate_lift']:.2f}"),
             )

@@ -76,7 +76,9 @@ def show(rows: list[dict], console: Console, title: str) -> None:
     for diversity_lambda in LAMBDAS:
         cells = []
         for metric in METRICS:
-            [row] = [its for its in rows if (its["lambda"], its["metric"]) == (diversity_lambda, metric)]
+            [row] = [
+                its for its in rows if (its["lambda"], its["metric"]) == (diversity_lambda, metric)
+            ]
             digits = 4 if row["value"] < 1 else 2
             cells.append(
                 f"{row['value']:.{digits}f} [{row['ci_low']:.{digits}f}, {row['ci_high']:.{digits}f}]"
