@@ -1,10 +1,11 @@
 """What diversity costs: the served lists as diversity_lambda goes from 1 down to 0.
 
-``python tests/benchmarks/rerank.py warehouse.duckdb --vars 'dataset: ml-1m'`` copies a database that
-was built with these vars, has dbt make the lists and their metrics anew in the copy for each lambda,
-and prints NDCG, diversity, coverage, novelty and freshness of ``final`` on the fold ``holdout``.
-Nothing is explored, so that lambda alone makes the difference; and nothing is learned anew. The rows
-also go to ``target/benchmarks/rerank.json``, and with ``--picture file.svg`` into a picture.
+``python tests/benchmarks/rerank.py warehouse.duckdb --vars 'dataset: ml-1m'`` copies a database
+that was built with these vars, has dbt make the lists and their metrics anew in the copy for each
+lambda, and prints NDCG, diversity, coverage, novelty and freshness of ``final`` on the fold
+``holdout``. Nothing is explored, so that lambda alone makes the difference, and nothing is learned
+anew. The rows also go to ``target/benchmarks/rerank.json``, and with ``--picture file.svg`` into a
+picture.
 """
 
 import argparse
@@ -73,16 +74,14 @@ def sweep(built: Path, variables: dict, fold: str, k: int) -> list[dict]:
 def show(rows: list[dict], console: Console, title: str) -> None:
     """Print a line a lambda."""
     table = Table("lambda", *(METRICS[metric] for metric in METRICS), title=title)
+    by_place = {(row["lambda"], row["metric"]): row for row in rows}
     for diversity_lambda in LAMBDAS:
         cells = []
         for metric in METRICS:
-            [row] = [
-                its for its in rows if (its["lambda"], its["metric"]) == (diversity_lambda, metric)
-            ]
+            row = by_place[diversity_lambda, metric]
             digits = 4 if row["value"] < 1 else 2
-            cells.append(
-                f"{row['value']:.{digits}f} [{row['ci_low']:.{digits}f}, {row['ci_high']:.{digits}f}]"
-            )
+            value, low, high = (f"{row[its]:.{digits}f}" for its in ("value", "ci_low", "ci_high"))
+            cells.append(f"{value} [{low}, {high}]")
         table.add_row(f"{diversity_lambda:.1f}", *cells)
     console.print(table)
 
