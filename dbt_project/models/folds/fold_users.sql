@@ -64,14 +64,13 @@ eligible as (
         on folds.fold = with_history.fold and users.user_key = with_history.user_key
     where
         not folds.is_evaluated
-        {%- if var('candidate_users') == 'all' %}
+        {% if var('candidate_users') == 'all' -%}
         or true
-        {%- else %}
+        {% elif var('candidate_users') == 'warm' -%}
+        or (with_positives.n_test_positives > 0 and with_history.user_key is not null)
+        {% else -%}
         or with_positives.n_test_positives > 0
-        {%- endif %}
-        {%- if var('candidate_users') == 'warm' %}
-        and with_history.user_key is not null
-        {%- endif %}
+        {% endif %}
 
 ),
 

@@ -23,8 +23,8 @@ final as (
             end
             and case folds.split
                 when 'live' then true
-                when 'time' then earlier.test_until_at <= folds.cutoff_at
-                when 'leave_one_out' then earlier.n_left_out > folds.n_left_out
+                when 'time' then folds.cutoff_at >= earlier.test_until_at
+                when 'leave_one_out' then folds.n_left_out < earlier.n_left_out
                 else earlier.test_split = 'validation' and folds.test_split = 'test'
             end
     {%- if not var('backtest') %}

@@ -206,7 +206,8 @@ final as (
         -- Of a fold that nothing is measured on only the order that is served is of use.
         can_serve and (is_evaluated or is_served) as is_scored,
         case
-            when not can_serve and ranker_folds is null then 'there is no earlier fold to learn from'
+            when not can_serve and ranker_folds is null
+                then 'there is no earlier fold to learn from'
             when not can_serve then 'too few users to learn from'
             {% if served is not none -%}
             when ranker = {{ quoted(served) }} then 'chosen by the var served_ranker'

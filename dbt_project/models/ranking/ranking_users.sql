@@ -1,5 +1,6 @@
--- One row per fold that a ranker learns from and user it is learned from: users who had something to
--- find, up to ranker_max_users, and the part that they are held out with, in every fold the same.
+-- One row per fold that a ranker learns from and user it is learned from: users who had something
+-- to find, up to ranker_max_users, and the part that they are held out with: the same in every
+-- fold.
 
 with ranker_folds as (
 
@@ -40,7 +41,7 @@ drawn as (
     inner join shuffled on fold_users.user_key = shuffled.user_key
     where
         fold_users.n_test_positives > 0
-        and fold_users.fold in (select ranker_fold from ranker_folds)
+        and fold_users.fold in (select ranker_folds.ranker_fold from ranker_folds)
 
 ),
 

@@ -217,7 +217,7 @@ release_years as (
     select
         last_likes.fold,
         last_likes.user_key,
-        year(items.available_from) as year,
+        year(items.available_from) as release_year,
         count(*) / any_value(n_likes.n) as like_share
     from last_likes
     inner join items on last_likes.item_key = items.item_key
@@ -228,18 +228,23 @@ release_years as (
 
 ),
 
+steps as (
+
+    select unnest([-1, 0, 1]) as step
+
+),
+
 year_affinities as (
 
     select
         release_years.fold,
         release_years.user_key,
-        release_years.year + steps.step as year,
+        release_years.release_year + steps.step as release_year,
         {{ exact_sum('release_years.like_share', 12) }} as like_share
     from release_years
-    cross join (
-        select unnest([-1, 0, 1]) as step
-    ) as steps
-    group by release_years.fold, release_years.user_key, release_years.year + steps.step
+    cross join steps
+    group by
+        release_years.fold, release_years.user_key, release_years.release_year + steps.step
 
 ),
 
@@ -343,7 +348,7 @@ final as (
         on
             candidate_pool.fold = year_affinities.fold
             and candidate_pool.user_key = year_affinities.user_key
-            and year(items.available_from) = year_affinities.year
+            and year(items.available_from) = year_affinities.release_year
     left join segment_item_features
         on
             candidate_pool.fold = segment_item_features.fold
