@@ -235,3 +235,22 @@ def test_one_may_be_forced_to_serve(built, warehouse):
     assert warehouse.rows("select distinct ranker from ranking.ranker_choice where is_served") == [
         ("blend",)
     ]
+
+
+def test_dlrm_may_serve(warehouse, small_data):
+    """Off by default: here it learns beside the others, and is forced to serve."""
+    warehouse.build(
+        "--exclude-resource-types",
+        "unit_test",
+        **small_data(),
+        rankers=["blend", "lightgbm", "dlrm"],
+        served_ranker="dlrm",
+        ranker_min_users=2,
+        dlrm_epochs=2,
+    )
+    assert warehouse.rows(
+        "select distinct fold, ranker from ranking.served_candidates order by fold"
+    ) == [("holdout", "dlrm"), ("live", "dlrm"), ("tune", "blend")]
+    assert warehouse.rows(
+        "select distinct model from evaluation.metrics where fold = 'holdout' and model = 'dlrm'"
+    )
