@@ -20,6 +20,10 @@
         'splits': ['time', 'leave_one_out', 'random', 'predefined'],
         'sources': known_sources,
         'rankers': ['blend', 'lightgbm', 'dlrm'],
+        'gap_metrics': [
+            'recall', 'recall_capped', 'precision', 'hit_rate', 'ndcg', 'map', 'mrr', 'recall_ips',
+            'ndcg_ips',
+        ],
     } -%}
     {%- set positive_integers = [
         'max_id_length', 'cooccurrence_window', 'cooccurrence_neighbors', 'cooccurrence_history',
@@ -37,7 +41,7 @@
         'dlrm_epochs', 'recommendations_k', 'similar_items_k', 'rerank_k',
         'reason_max_rank', 'reason_history', 'reason_sources', 'reason_top_items',
         'exploration_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
-        'survey_attribute_items', 'cold_start_min_items',
+        'survey_attribute_items', 'cold_start_min_items', 'gap_min_users',
     ] -%}
     {%- set whole_numbers_or_0 = ['earlier_folds', 'exploration_every', 'exploration_max_users'] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
@@ -104,6 +108,10 @@
         'freshness_half_life_days': [0, none, false, false],
         'diversity_lambda': [0, 1, true, false],
         'reason_min_strength': [0, 1, true, false],
+        'propensity_power': [0, none, true, false],
+        'min_propensity': [0, 1, false, false],
+        'calibration_alpha': [0, 1, false, false],
+        'new_item_days': [0, none, true, false],
         'reason_min_similarity': [0, 1, false, false],
     } -%}
     {%- set spelt_out = [
@@ -113,7 +121,7 @@
         'metric_segments', 'metric_ks', 'candidate_recall_ks', 'content_text_kinds',
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
         'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
-        'cold_start_kinds', 'warm_up_bins',
+        'cold_start_kinds', 'warm_up_bins', 'exposure_kinds',
     ] -%}
     {%- set problems = [] -%}
 
@@ -433,7 +441,7 @@
 
     {%- for name, what in {
         'segment_attributes': 'user', 'metric_segments': 'user', 'content_text_kinds': 'item',
-        'cold_start_kinds': 'item',
+        'cold_start_kinds': 'item', 'exposure_kinds': 'item',
     }.items() if var(name) is string or var(name) is not iterable
         or var(name) | reject('string') | list -%}
         {%- do problems.append(

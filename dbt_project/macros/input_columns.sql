@@ -35,6 +35,7 @@
             'weight': 'double',
         },
         'item_embeddings': {'item_id': 'varchar', 'kind': 'varchar', 'embedding': 'float[]'},
+        'item_propensities': {'item_id': 'varchar', 'propensity': 'double'},
         'item_relations': {
             'item_id': 'varchar', 'related_item_id': 'varchar', 'kind': 'varchar',
         },

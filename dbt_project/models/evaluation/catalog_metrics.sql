@@ -116,6 +116,57 @@ exposures as (
 
 ),
 
+-- Users who have a list, in each group and in all but it.
+listed_users as (
+
+    select
+        ranked_lists.fold,
+        ranked_lists.model,
+        evaluated_users.segment_kind,
+        evaluated_users.segment,
+        ranked_lists.user_key % {{ var('jackknife_groups') }} as user_group,
+        count(*) as n_listed
+    from ranked_lists
+    inner join evaluated_users
+        on
+            ranked_lists.fold = evaluated_users.fold
+            and ranked_lists.user_key = evaluated_users.user_key
+    where ranked_lists.rank = 1
+    group by all
+
+),
+
+n_listed as (
+
+    select
+        listed_users.fold,
+        listed_users.model,
+        listed_users.segment_kind,
+        listed_users.segment,
+        cast(null as integer) as left_out,
+        sum(listed_users.n_listed) as n_listed
+    from listed_users
+    group by listed_users.fold, listed_users.model, listed_users.segment_kind, listed_users.segment
+    union all
+    select
+        listed_users.fold,
+        listed_users.model,
+        listed_users.segment_kind,
+        listed_users.segment,
+        user_groups.user_group as left_out,
+        sum(listed_users.n_listed) filter (where listed_users.user_group <> user_groups.user_group)
+            as n_listed
+    from listed_users
+    cross join user_groups
+    group by
+        listed_users.fold,
+        listed_users.model,
+        listed_users.segment_kind,
+        listed_users.segment,
+        user_groups.user_group
+
+),
+
 placed as (
 
     select
@@ -141,9 +192,20 @@ measured as (
         placed.left_out,
         count(*) / n_items.n_items as catalog_coverage,
         sum((n_items.n_items + 1 - 2 * placed.place) * placed.n_shown)
-        / (n_items.n_items * sum(placed.n_shown)) as gini
+        / (n_items.n_items * sum(placed.n_shown)) as gini,
+        -- An item on n lists is common to n (n - 1) pairs of them.
+        sum(placed.n_shown * (placed.n_shown - 1))
+        / nullif(placed.k * n_listed.n_listed * (n_listed.n_listed - 1), 0)
+            as inter_user_similarity
     from placed
     inner join n_items on placed.fold = n_items.fold
+    inner join n_listed
+        on
+            placed.fold = n_listed.fold
+            and placed.model = n_listed.model
+            and placed.segment_kind = n_listed.segment_kind
+            and placed.segment = n_listed.segment
+            and placed.left_out is not distinct from n_listed.left_out
     group by
         placed.fold,
         placed.model,
@@ -151,13 +213,14 @@ measured as (
         placed.segment_kind,
         placed.segment,
         placed.left_out,
-        n_items.n_items
+        n_items.n_items,
+        n_listed.n_listed
 
 ),
 
 tall as (
 
-    {% for metric in ['catalog_coverage', 'gini'] -%}
+    {% for metric in ['catalog_coverage', 'gini', 'inter_user_similarity'] -%}
     select
         fold,
         model,
@@ -168,6 +231,7 @@ tall as (
         left_out,
         {{ metric }} as value
     from measured
+    where {{ metric }} is not null
     {{ 'union all' if not loop.last }}
     {% endfor %}
 

@@ -14,9 +14,9 @@ measured_cutoffs as (
 
 ),
 
-test_positives as (
+positive_weights as (
 
-    select * from {{ ref('test_positives') }}
+    select * from {{ ref('positive_weights') }}
 
 ),
 
@@ -31,9 +31,42 @@ n_relevant as (
     select
         fold,
         user_key,
-        count(*) as n_relevant
-    from test_positives
+        count(*) as n_relevant,
+        {{ exact_sum('weight', 24, 38) }} as weight
+    from positive_weights
     group by fold, user_key
+
+),
+
+ks as (
+
+    select distinct k from measured_cutoffs
+
+),
+
+-- The best list there could be begins with what is worth most.
+in_order_of_weight as (
+
+    select
+        fold,
+        user_key,
+        weight,
+        row_number() over (partition by fold, user_key order by weight desc, item_key) as place
+    from positive_weights
+
+),
+
+ideal_weights as (
+
+    select
+        in_order_of_weight.fold,
+        in_order_of_weight.user_key,
+        ks.k,
+        {{ exact_sum('in_order_of_weight.weight / log2(in_order_of_weight.place + 1)', 24, 38) }}
+            as ideal_gain
+    from in_order_of_weight
+    inner join ks on in_order_of_weight.place <= ks.k
+    group by in_order_of_weight.fold, in_order_of_weight.user_key, ks.k
 
 ),
 
@@ -46,12 +79,18 @@ hits as (
         ranked_lists.model,
         ranked_lists.user_key,
         ranked_lists.rank,
+        positive_weights.weight,
+        positive_weights.popularity_place,
         row_number() over (
             partition by ranked_lists.fold, ranked_lists.model, ranked_lists.user_key
             order by ranked_lists.rank
         ) as nth_hit
     from ranked_lists
-    semi join test_positives using (fold, user_key, item_key)
+    inner join positive_weights
+        on
+            ranked_lists.fold = positive_weights.fold
+            and ranked_lists.user_key = positive_weights.user_key
+            and ranked_lists.item_key = positive_weights.item_key
 
 ),
 
@@ -65,7 +104,10 @@ hits_in_list as (
         count(*) as n_hits,
         {{ exact_sum('1.0 / log2(hits.rank + 1)', 30, 38) }} as gain,
         {{ exact_sum('hits.nth_hit / hits.rank', 30, 38) }} as precision_at_hits,
-        min(hits.rank) as first_hit
+        min(hits.rank) as first_hit,
+        count(*) filter (where hits.popularity_place > measured_cutoffs.k) as n_unexpected_hits,
+        {{ exact_sum('hits.weight', 24, 38) }} as weight,
+        {{ exact_sum('hits.weight / log2(hits.rank + 1)', 24, 38) }} as weighted_gain
     from hits
     inner join measured_cutoffs
         on
@@ -91,7 +133,10 @@ final as (
         coalesce(hits_in_list.gain, 0.0) / ideal.ideal_gain as ndcg,
         coalesce(hits_in_list.precision_at_hits, 0.0)
         / least(measured_cutoffs.k, n_relevant.n_relevant) as map,
-        coalesce(1.0 / hits_in_list.first_hit, 0.0) as mrr
+        coalesce(1.0 / hits_in_list.first_hit, 0.0) as mrr,
+        coalesce(hits_in_list.n_unexpected_hits, 0) / measured_cutoffs.k as serendipity,
+        coalesce(hits_in_list.weight, 0.0) / n_relevant.weight as recall_ips,
+        coalesce(hits_in_list.weighted_gain, 0.0) / ideal_weights.ideal_gain as ndcg_ips
     from evaluated_users
     inner join measured_cutoffs on evaluated_users.fold = measured_cutoffs.fold
     inner join n_relevant
@@ -99,6 +144,11 @@ final as (
             evaluated_users.fold = n_relevant.fold
             and evaluated_users.user_key = n_relevant.user_key
     inner join ideal on least(measured_cutoffs.k, n_relevant.n_relevant) = ideal.n
+    inner join ideal_weights
+        on
+            evaluated_users.fold = ideal_weights.fold
+            and evaluated_users.user_key = ideal_weights.user_key
+            and measured_cutoffs.k = ideal_weights.k
     left join hits_in_list
         on
             evaluated_users.fold = hits_in_list.fold

@@ -26,9 +26,27 @@ list_distances as (
 
 ),
 
+list_calibration as (
+
+    select * from {{ ref('list_calibration') }}
+
+),
+
 item_features as (
 
     select * from {{ ref('item_features') }}
+
+),
+
+folds as (
+
+    select * from {{ ref('folds') }}
+
+),
+
+impressions as (
+
+    select * from {{ ref('impressions') }}
 
 ),
 
@@ -57,6 +75,20 @@ item_facts as (
 
 ),
 
+-- When a user was last shown an item before the cutoff.
+last_exposures as (
+
+    select
+        folds.fold,
+        impressions.user_key,
+        impressions.item_key,
+        {{ days_between('max(impressions.shown_at)', 'any_value(folds.cutoff_at)') }} as days_ago
+    from impressions
+    inner join folds on impressions.shown_at < folds.cutoff_at
+    group by folds.fold, impressions.user_key, impressions.item_key
+
+),
+
 lists as (
 
     select
@@ -69,7 +101,9 @@ lists as (
         {{ exact_avg('item_facts.popularity_percentile') }} as popularity_bias,
         {{ exact_avg('item_facts.age_days', 6) }} as freshness,
         {{ exact_sum('list_distances.distance_above', 15, 38) }}
-        / nullif(sum(list_distances.n_above), 0) as diversity
+        / nullif(sum(list_distances.n_above), 0) as diversity,
+        cast(bool_or(item_facts.age_days <= {{ var('new_item_days') }}) as double) as has_new_item,
+        {{ exact_avg('last_exposures.days_ago', 6) }} as days_since_exposure
     from ranked_lists
     inner join measured_cutoffs
         on
@@ -86,6 +120,11 @@ lists as (
             and ranked_lists.model = list_distances.model
             and ranked_lists.user_key = list_distances.user_key
             and ranked_lists.rank = list_distances.rank
+    left join last_exposures
+        on
+            ranked_lists.fold = last_exposures.fold
+            and ranked_lists.user_key = last_exposures.user_key
+            and ranked_lists.item_key = last_exposures.item_key
     group by
         ranked_lists.fold,
         ranked_lists.model,
@@ -106,7 +145,10 @@ final as (
         lists.diversity,
         lists.novelty,
         lists.popularity_bias,
-        lists.freshness
+        lists.freshness,
+        list_calibration.calibration_kl,
+        lists.has_new_item,
+        lists.days_since_exposure
     from evaluated_users
     inner join measured_cutoffs on evaluated_users.fold = measured_cutoffs.fold
     left join lists
@@ -115,6 +157,12 @@ final as (
             and measured_cutoffs.model = lists.model
             and evaluated_users.user_key = lists.user_key
             and measured_cutoffs.k = lists.k
+    left join list_calibration
+        on
+            evaluated_users.fold = list_calibration.fold
+            and measured_cutoffs.model = list_calibration.model
+            and evaluated_users.user_key = list_calibration.user_key
+            and measured_cutoffs.k = list_calibration.k
 
 )
 

@@ -29,11 +29,17 @@ final as (
         user_accuracy.ndcg,
         user_accuracy.map,
         user_accuracy.mrr,
+        user_accuracy.serendipity,
+        user_accuracy.recall_ips,
+        user_accuracy.ndcg_ips,
         user_list_quality.user_coverage,
         user_list_quality.diversity,
         user_list_quality.novelty,
         user_list_quality.popularity_bias,
-        user_list_quality.freshness
+        user_list_quality.freshness,
+        user_list_quality.calibration_kl,
+        user_list_quality.has_new_item,
+        user_list_quality.days_since_exposure
     from user_accuracy
     inner join user_list_quality using (fold, model, user_key, k)
 
