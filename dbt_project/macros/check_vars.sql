@@ -14,12 +14,14 @@
         'two_tower_warm_start': [true, false],
         'lightgbm_monotone': [true, false],
         'backtest': [true, false],
+        'comparison_correction': ['holm', 'bonferroni', 'fdr_bh'],
         'served_ranker': [none] + (var('rankers') | list),
     } -%}
     {%- set lists_of_choices = {
         'splits': ['time', 'leave_one_out', 'random', 'predefined'],
         'sources': known_sources,
         'rankers': ['blend', 'lightgbm', 'dlrm'],
+        'comparison_metrics': user_metric_names(),
         'gap_metrics': [
             'recall', 'recall_capped', 'precision', 'hit_rate', 'ndcg', 'map', 'mrr', 'recall_ips',
             'ndcg_ips',
@@ -121,7 +123,7 @@
         'metric_segments', 'metric_ks', 'candidate_recall_ks', 'content_text_kinds',
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
         'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
-        'cold_start_kinds', 'warm_up_bins', 'exposure_kinds',
+        'cold_start_kinds', 'warm_up_bins', 'exposure_kinds', 'comparison_ks',
     ] -%}
     {%- set problems = [] -%}
 
@@ -303,6 +305,12 @@
             {%- endfor -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- if var('comparison_ks') is string or var('comparison_ks') is not iterable
+        or not var('comparison_ks') or var('comparison_ks') | reject('in', var('metric_ks')) | list -%}
+        {%- do problems.append(
+            'comparison_ks: must be some of metric_ks, is ' ~ var('comparison_ks')
+        ) -%}
+    {%- endif -%}
     {%- if 'ranked_k' in whole and 'recommendations_k' in whole
         and var('recommendations_k') > var('ranked_k') -%}
         {%- do problems.append(
