@@ -124,6 +124,7 @@
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
         'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
         'cold_start_kinds', 'warm_up_bins', 'exposure_kinds', 'comparison_ks',
+        'quality_gates',
     ] -%}
     {%- set problems = [] -%}
 
@@ -486,6 +487,7 @@
         ) -%}
     {%- endif -%}
 
+    {%- do problems.extend(quality_gate_problems()) -%}
     {%- do problems.extend(check_attach()) -%}
     {%- if var('dataset') == 'custom' -%}
         {%- do problems.extend(check_custom()) -%}

@@ -1,3 +1,5 @@
+{{ config(pre_hook='{{ keep_earlier_lists() }}') }}
+
 -- One row per fold, user and rank: what each user is shown, from where, and why, in the owner's
 -- own ids.
 
