@@ -16,6 +16,7 @@ LAYERS = [
     "ranking",
     "recommendations",
     "evaluation",
+    "experiments",
 ]
 
 

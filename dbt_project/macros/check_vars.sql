@@ -22,6 +22,7 @@
         'sources': known_sources,
         'rankers': ['blend', 'lightgbm', 'dlrm'],
         'comparison_metrics': user_metric_names(),
+        'off_policy_targets': ['logged', 'final'],
         'gap_metrics': [
             'recall', 'recall_capped', 'precision', 'hit_rate', 'ndcg', 'map', 'mrr', 'recall_ips',
             'ndcg_ips',
@@ -43,7 +44,8 @@
         'dlrm_epochs', 'recommendations_k', 'similar_items_k', 'rerank_k',
         'reason_max_rank', 'reason_history', 'reason_sources', 'reason_top_items',
         'exploration_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
-        'survey_attribute_items', 'cold_start_min_items', 'gap_min_users',
+        'survey_attribute_items', 'cold_start_min_items', 'gap_min_users', 'experiment_pre_days', 'experiment_planned_users',
+        'off_policy_parts',
     ] -%}
     {%- set whole_numbers_or_0 = ['earlier_folds', 'exploration_every', 'exploration_max_users'] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
@@ -112,6 +114,8 @@
         'reason_min_strength': [0, 1, true, false],
         'propensity_power': [0, none, true, false],
         'min_propensity': [0, 1, false, false],
+        'off_policy_max_weight': [0, none, false, true],
+        'off_policy_shrinkage': [0, none, false, false],
         'calibration_alpha': [0, 1, false, false],
         'new_item_days': [0, none, true, false],
         'reason_min_similarity': [0, 1, false, false],
@@ -124,7 +128,7 @@
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
         'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
         'cold_start_kinds', 'warm_up_bins', 'exposure_kinds', 'comparison_ks',
-        'quality_gates',
+        'quality_gates', 'experiments', 'retention_days', 'revenue_event_types',
     ] -%}
     {%- set problems = [] -%}
 

@@ -47,12 +47,19 @@
         'impressions': {
             'user_id': 'varchar',
             'item_id': 'varchar',
+            'placement': 'varchar',
             'policy': 'varchar',
             'position': 'integer',
             'propensity': 'double',
             'dwell_seconds': 'double',
             'clicked': 'boolean',
             'shown_at': 'timestamp',
+        },
+        'experiment_assignments': {
+            'user_id': 'varchar',
+            'experiment': 'varchar',
+            'variant': 'varchar',
+            'assigned_at': 'timestamp',
         },
         'survey_answers': {
             'user_id': 'varchar',

@@ -13,6 +13,9 @@
         'amazon_2023_ratings': ['interactions'],
         'amazon_2018': ['interactions', 'items', 'item_attributes', 'item_relations'],
         'amazon_ratings': ['interactions'],
+        'open_bandit': [
+            'interactions', 'items', 'item_attributes', 'impressions', 'experiment_assignments',
+        ],
         'amazon_grocery': ['interactions', 'items', 'item_attributes', 'item_relations'],
     }) -%}
 {%- endmacro %}

@@ -7,7 +7,7 @@
         'item_attributes': ['weight'],
         'item_embeddings': ['kind'],
         'users': ['signed_up_at'],
-        'impressions': ['policy', 'position', 'propensity', 'dwell_seconds', 'clicked'],
+        'impressions': ['placement', 'policy', 'position', 'propensity', 'dwell_seconds', 'clicked'],
         'survey_answers': ['weight', 'is_liked', 'answered_at'],
     } -%}
     {%- set own = ['value_text', 'occurred_at_text', 'surplus_text', 'attributes', 'extra',

@@ -24,6 +24,7 @@ final as (
         users.user_key,
         items.item_key,
         staged.shown_at,
+        staged.placement,
         staged.position,
         staged.policy,
         staged.propensity,

@@ -14,10 +14,20 @@ staged as (
 
 ),
 
+shown as (
+
+    select * from {{ staged('impressions') }}
+
+),
+
 with_events as (
 
-    select distinct item_id
+    select item_id
     from accepted
+    union
+    select item_id
+    from shown
+    where item_id is not null
 
 ),
 

@@ -19,7 +19,20 @@ answers as (
 
 ),
 
--- Whoever has done or said something.
+shown as (
+
+    select * from {{ staged('impressions') }}
+
+),
+
+assigned as (
+
+    select * from {{ staged('experiment_assignments') }}
+
+),
+
+-- Whoever has done or said something, was shown something, or is part of an experiment: who left is
+-- as much a result as who stayed.
 with_data as (
 
     select user_id
@@ -27,6 +40,14 @@ with_data as (
     union
     select user_id
     from answers
+    where user_id is not null
+    union
+    select user_id
+    from shown
+    where user_id is not null
+    union
+    select user_id
+    from assigned
     where user_id is not null
 
 ),

@@ -1,0 +1,12 @@
+"""One row per experiment, metric, segment, day, variant and adjustment: its effect over the control."""
+
+from models_py.experiments import EffectParameters, experiment_estimates
+
+
+def model(dbt, session):
+    """Read the refs as Arrow, estimate, return Arrow."""
+    return experiment_estimates(
+        moments=dbt.ref("experiment_moments").to_arrow_table(),
+        catalogs=dbt.ref("shown_catalogs").to_arrow_table(),
+        parameters=EffectParameters(**dbt.config.get("parameters")),
+    )

@@ -1,0 +1,72 @@
+-- One row per policy, placement, position, user (null: all alike) and item: how likely the policy shows
+-- the item there. Policies of the log are known by what they did: where a propensity changes from day
+-- to day, its harmonic mean over the times that the item was shown is its mean over all times. `final`
+-- are the lists of the fold live, which show one item for sure.
+
+with logged_actions as (
+
+    select * from {{ ref('logged_actions') }}
+
+),
+
+{% if 'final' in var('off_policy_targets') %}
+user_lists as (
+
+    select * from {{ ref('user_lists') }}
+    where fold = 'live'
+
+),
+{% endif %}
+
+logged as (
+
+    select
+        logging_policy,
+        placement,
+        position,
+        item_key,
+        count(*) / {{ exact_sum('1.0 / propensity', 12, 38) }} as probability
+    from logged_actions
+    group by logging_policy, placement, position, item_key
+
+),
+
+totals as (
+
+    select
+        logging_policy,
+        placement,
+        position,
+        {{ exact_sum('probability', 15, 38) }} as probability
+    from logged
+    group by logging_policy, placement, position
+
+),
+
+final as (
+
+    select
+        logged.logging_policy as policy,
+        logged.placement,
+        logged.position,
+        cast(null as integer) as user_key,
+        logged.item_key,
+        logged.probability / totals.probability as probability
+    from logged
+    inner join totals using (logging_policy, placement, position)
+    {%- if 'final' in var('off_policy_targets') %}
+    union all
+    select
+        'final' as policy,
+        placements.placement,
+        user_lists.rank as position,
+        user_lists.user_key,
+        user_lists.item_key,
+        1.0 as probability
+    from user_lists
+    cross join (select distinct placement from logged_actions) as placements
+    {%- endif %}
+
+)
+
+select * from final
