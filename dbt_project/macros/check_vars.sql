@@ -492,6 +492,7 @@
     {%- endif -%}
 
     {%- do problems.extend(quality_gate_problems()) -%}
+    {%- do problems.extend(experiment_problems()) -%}
     {%- do problems.extend(check_attach()) -%}
     {%- if var('dataset') == 'custom' -%}
         {%- do problems.extend(check_custom()) -%}
