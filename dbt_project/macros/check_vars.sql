@@ -45,7 +45,7 @@
         'reason_max_rank', 'reason_history', 'reason_sources', 'reason_top_items',
         'exploration_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
         'survey_attribute_items', 'cold_start_min_items', 'gap_min_users', 'experiment_pre_days', 'experiment_planned_users',
-        'off_policy_parts',
+        'off_policy_parts', 'experiment_plan_days',
     ] -%}
     {%- set whole_numbers_or_0 = ['earlier_folds', 'exploration_every', 'exploration_max_users'] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}
