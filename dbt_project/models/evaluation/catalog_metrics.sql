@@ -266,7 +266,8 @@ final as (
         intervals.segment_kind,
         intervals.segment,
         intervals.value,
-        1.96 * sqrt(
+        -- Where a part of the groups leaves nothing to measure, there is no interval.
+        case when intervals.n_groups = {{ var('jackknife_groups') }} then 1.96 end * sqrt(
             (intervals.n_groups - 1)
             * greatest(
                 intervals.jackknife_mean_square

@@ -32,7 +32,7 @@ n_relevant as (
         fold,
         user_key,
         count(*) as n_relevant,
-        {{ exact_sum('weight', 24, 38) }} as weight
+        {{ exact_sum('weight', 30, 38) }} as weight
     from positive_weights
     group by fold, user_key
 
@@ -62,7 +62,7 @@ ideal_weights as (
         in_order_of_weight.fold,
         in_order_of_weight.user_key,
         ks.k,
-        {{ exact_sum('in_order_of_weight.weight / log2(in_order_of_weight.place + 1)', 24, 38) }}
+        {{ exact_sum('in_order_of_weight.weight / log2(in_order_of_weight.place + 1)', 30, 38) }}
             as ideal_gain
     from in_order_of_weight
     inner join ks on in_order_of_weight.place <= ks.k
@@ -106,8 +106,8 @@ hits_in_list as (
         {{ exact_sum('hits.nth_hit / hits.rank', 30, 38) }} as precision_at_hits,
         min(hits.rank) as first_hit,
         count(*) filter (where hits.popularity_place > measured_cutoffs.k) as n_unexpected_hits,
-        {{ exact_sum('hits.weight', 24, 38) }} as weight,
-        {{ exact_sum('hits.weight / log2(hits.rank + 1)', 24, 38) }} as weighted_gain
+        {{ exact_sum('hits.weight', 30, 38) }} as weight,
+        {{ exact_sum('hits.weight / log2(hits.rank + 1)', 30, 38) }} as weighted_gain
     from hits
     inner join measured_cutoffs
         on
