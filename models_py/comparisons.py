@@ -74,15 +74,11 @@ def _corrected(differences: pa.Table, p_values: np.ndarray, correction: str) -> 
             strict=True,
         )
     ]
-    p_of_pair = {
-        pair: p for pair, p in zip(pairs, p_values, strict=True) if not np.isnan(p)
-    }
+    p_of_pair = {pair: p for pair, p in zip(pairs, p_values, strict=True) if not np.isnan(p)}
     corrected = {}
     for family in sorted(set(families)):
         its_pairs = sorted(pair for pair in p_of_pair if pair[0] == family)
         if its_pairs:
             its_p = [p_of_pair[pair] for pair in its_pairs]
-            corrected |= zip(
-                its_pairs, multipletests(its_p, method=correction)[1], strict=True
-            )
+            corrected |= zip(its_pairs, multipletests(its_p, method=correction)[1], strict=True)
     return np.array([corrected.get(pair, np.nan) for pair in pairs], dtype=float)

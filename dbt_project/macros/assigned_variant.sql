@@ -4,7 +4,8 @@
 
     Experiments of one layer exclude each other: each has its own range of the layer, from and to between 0
     and 1, and nobody falls into two. Layers are independent of each other, and so are the variants of
-    one experiment from those of another, by the names and `salt` that are hashed with the id.
+    one experiment from those of another, by the names and `salt` that are hashed with the id. Variants
+    share the draw in the order of their names, however they are written down.
 -#}
 {% macro assigned_variant(user_id, experiment) -%}
     {%- set its = var('experiments')[experiment] -%}
@@ -16,7 +17,7 @@
     {%- set ns = namespace(to=0) -%}
     case
         when {{ place }} < {{ from }} or {{ place }} >= {{ to }} then null
-        {%- for variant, share in its.shares.items() %}
+        {%- for variant, share in its.shares | dictsort %}
         {%- set ns.to = ns.to + share / total %}
         {{ 'else ' if loop.last else 'when ' ~ draw ~ ' < ' ~ ns.to ~ ' then ' }}{{ quoted(variant) }}
         {%- endfor %}

@@ -45,7 +45,12 @@ def build(database: Path, **variables) -> duckdb.DuckDBPyConnection:
     command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build"]
     command += ["--project-dir", "dbt_project", "--selector", "experiments"]
     command += ["--exclude-resource-types", "unit_test"]
-    command += ["--target-path", f"{database.parent}/target", "--log-path", f"{database.parent}/logs"]
+    command += [
+        "--target-path",
+        f"{database.parent}/target",
+        "--log-path",
+        f"{database.parent}/logs",
+    ]
     command += ["--vars", yaml.safe_dump({"off_policy_targets": ["logged"]} | variables)]
     environment = os.environ | {"FORYOU_DATABASE": str(database)}
     result = subprocess.run(
@@ -138,7 +143,9 @@ def simulated(n_experiments: int, n_users: int, seed: int) -> tuple[dict[str, pa
         "experiment_assignments": pa.table(
             {
                 "customer": user,
-                "experiment": np.array([f"e{number}" for number in range(n_experiments)])[experiment],
+                "experiment": np.array([f"e{number}" for number in range(n_experiments)])[
+                    experiment
+                ],
                 "variant": np.where(is_treated, "treatment", "control"),
                 "assigned_at": np.repeat(assigned_at, n),
             }
@@ -194,7 +201,14 @@ def effects(n_experiments: int, n_users: int, seed: int) -> Table:
     """How many intervals of planted effects hold them."""
     tables, truth = simulated(n_experiments, n_users, seed)
     result = Table(
-        "metric", "adjustment", "true", "mean", "holds", "holds, always valid", "narrower", "predicted"
+        "metric",
+        "adjustment",
+        "true",
+        "mean",
+        "holds",
+        "holds, always valid",
+        "narrower",
+        "predicted",
     )
     with tempfile.TemporaryDirectory() as folder:
         variables = custom(Path(folder), tables, COLUMNS)
@@ -322,7 +336,8 @@ def off_policy(n_logs: int, n_events: int, seed: int) -> Table:
     tables, true = logs(n_logs, n_events, seed)
     names = ["placement", "policy", "position", "propensity", "clicked", "shown_at"]
     columns = COLUMNS | {
-        "impressions": {"user_id": "customer", "item_id": "sku"} | dict(zip(names, names, strict=True))
+        "impressions": {"user_id": "customer", "item_id": "sku"}
+        | dict(zip(names, names, strict=True))
     }
     result = Table("estimator", "true", "mean", "standard deviation", "holds")
     with tempfile.TemporaryDirectory() as folder:
@@ -382,9 +397,7 @@ def open_bandit(data: Path, n_splits: int, seed: int) -> list[Table]:
     halves_table = Table("campaign", "splits", "p < .05")
     for campaign, control, value, effect, low, high, p in results:
         pair = [clicks[campaign, policy] for policy in ("bts", "random")]
-        drawn = [
-            rng.binomial(len(its), its.mean(), 10_000) / len(its) for its in pair
-        ]
+        drawn = [rng.binomial(len(its), its.mean(), 10_000) / len(its) for its in pair]
         bootstrap = np.quantile(drawn[0] - drawn[1], [0.025, 0.975])
         effect_table.add_row(
             campaign,
@@ -405,9 +418,23 @@ def open_bandit(data: Path, n_splits: int, seed: int) -> list[Table]:
             below += difference(*halves, planned_users=len(its))["p_value"] < 0.05
         halves_table.add_row(campaign, str(n_splits), f"{100 * below / n_splits:.1f} %")
     value_table = Table(
-        "campaign", "estimator", "value of bts, from the log of random", "effective n", "its own log"
+        "campaign",
+        "estimator",
+        "value of bts, from the log of random",
+        "effective n",
+        "its own log",
     )
-    for campaign, estimator, value, low, high, size, observed, observed_low, observed_high in estimates:
+    for (
+        campaign,
+        estimator,
+        value,
+        low,
+        high,
+        size,
+        observed,
+        observed_low,
+        observed_high,
+    ) in estimates:
         interval = "" if low is None else f" [{low:.5f}, {high:.5f}]"
         value_table.add_row(
             campaign,
