@@ -25,8 +25,8 @@ def metric_comparisons(differences: pa.Table, correction: str = "holm") -> pa.Ta
     -------
     pa.Table
         The same rows, with the 95 % interval of the difference, its two-sided p-value by Student's
-        paired t-test, the corrected p-value, and the shares of users won, tied and lost. Of one user
-        alone there is no interval. Models that are the same for everybody differ by 0, p = 1.
+        paired t-test, the corrected p-value, and the shares of users won, tied and lost. Of one
+        user alone there is no interval. Models that are the same for everybody differ by 0, p = 1.
 
     Raises
     ------

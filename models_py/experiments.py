@@ -1,4 +1,4 @@
-"""Effects of experiments, from sums over users: intervals, CUPED, always-valid intervals, ratios."""
+"""Effects of experiments, from sums over users: ratios, CUPED, always-valid intervals, checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -178,17 +178,14 @@ def difference(control: Estimate, treatment: Estimate, planned_users: int) -> di
     dict
         `effect` and its normal 95 % interval `ci_low` to `ci_high`, the two-sided `p_value`; the
         `relative_effect` with an interval by the delta method (nan where the control is 0); and
-        the interval `sequential_ci_low` to `sequential_ci_high`, which holds at all looks at once, as
-        an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2024).
+        the interval `sequential_ci_low` to `sequential_ci_high`, which holds at all looks at once,
+        as an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2024).
     """
     width = stats.norm.ppf(1 - ALPHA / 2)
     effect = treatment.value - control.value
     variance = treatment.variance + control.variance
     error = np.sqrt(variance)
-    if error > 0:
-        p_value = 2 * stats.norm.sf(abs(effect) / error)
-    else:
-        p_value = float(effect == 0)
+    p_value = 2 * stats.norm.sf(abs(effect) / error) if error > 0 else float(effect == 0)
     n = treatment.n + control.n
     # Their equation for the ρ at which the sequence is tightest after so many users.
     rho2 = (-2 * np.log(ALPHA) + np.log(-2 * np.log(ALPHA) + 1)) / planned_users
@@ -233,8 +230,8 @@ def experiment_estimates(
     Returns
     -------
     pa.Table
-        One row per experiment, metric, segment, day, variant but the control, and adjustment: `none`,
-        or `cuped` where something was known of the users before. In the order of these columns.
+        One row per experiment, metric, segment, day, variant but the control, and adjustment:
+        `none`, or `cuped` where something was known of the users before. In the order of these.
     """
     groups = {}
     for row in moments.to_pylist():

@@ -1,4 +1,4 @@
-"""Two models on the same users: the paired tests against scipy's, and against the users behind them."""
+"""Two models on the same users: paired tests against scipy's, and the users behind them."""
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ def differences(values: dict[str, np.ndarray], **key) -> pa.Table:
 def values():
     rng = np.random.default_rng(0)
     base = rng.random(50)
-    return {name: base + rng.normal(shift, 0.2, 50) for name, shift in zip("abcd", range(4))}
+    return {name: base + rng.normal(shift, 0.2, 50) for shift, name in enumerate("abcd")}
 
 
 def by_pair(table: pa.Table) -> dict:

@@ -331,7 +331,8 @@ def test_effects_of_days_add_up_to_the_clicks(shop):
 
 def test_the_check_counts_those_in_both(shop):
     rows = shop.rows(
-        "select variant, n_users, n_users_in_several, is_mismatch from experiments.experiment_checks"
+        "select variant, n_users, n_users_in_several, is_mismatch"
+        " from experiments.experiment_checks"
     )
     assert sum(n for _, n, *_ in rows) == N_USERS
     assert {its[2:] for its in rows} == {(1, False)}

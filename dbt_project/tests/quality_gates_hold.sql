@@ -16,5 +16,8 @@
     {%- endif -%}
 {%- endif %}
 
-select * from {{ gates }}
+select
+    gate,
+    problem
+from {{ gates }}
 where problem is not null and severity = 'error'

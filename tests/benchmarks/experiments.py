@@ -2,15 +2,15 @@
 
 ``python tests/benchmarks/experiments.py`` makes up experiments with planted effects, and logs of a
 policy that another one is judged by, a thousand each, has dbt build their tables, and prints how
-many of the 95 % intervals hold the truth, estimator by estimator; by how much CUPED makes intervals
-narrower, beside what the correlation with the past predicts; and how many always-valid intervals hold
-the truth at every one of many looks.
+many of the 95 % intervals hold the truth, estimator by estimator; by how much CUPED makes variances
+smaller, beside what the correlation with the past predicts; and how many always-valid intervals
+hold the truth at every one of many looks.
 
-With ``--data folder`` it also reads the Open Bandit logs (Saito et al. 2021; ``obd_sample_log.parquet``
-and ``obd_item_context.parquet`` in the folder ``open-bandit`` under it): the effect of Thompson sampling
-over uniform choice in each campaign, its interval beside a bootstrap's; p-values of random halves of
-the uniform log, which differ by nothing (A/A); and what the uniform log tells of Thompson sampling, beside
-what its own log does.
+With ``--data folder`` it also reads the Open Bandit logs (Saito et al. 2021), which lie in the
+folder ``open-bandit`` under it: the effect of Thompson sampling over uniform choice in each
+campaign, its interval beside a bootstrap's; p-values of random halves of the uniform log, which
+differ by nothing (A/A); and what the uniform log tells of Thompson sampling, beside what its own
+log does.
 """
 
 import argparse
@@ -254,10 +254,11 @@ def correlation(connection, metric: str) -> float:
     else:
         y, c = PAST[metric]
     [(value,)] = connection.execute(
-        f"select corr({y} - mean_y, {c} - mean_c) from (select *, avg({y}) over (partition by"
-        f" variant) as mean_y, avg({c}) over (partition by variant) as mean_c from (select *,"
-        " sum(n_clicks) over (partition by variant) / sum(n_impressions) over (partition by variant)"
-        " as rate from experiments.experiment_users) as u) as v"
+        f"select corr({y} - mean_y, {c} - mean_c) from (select *, avg({y}) over variant as mean_y,"
+        f" avg({c}) over variant as mean_c from (select *, sum(n_clicks) over variant"
+        " / sum(n_impressions) over variant as rate from experiments.experiment_users"
+        " window variant as (partition by variant)) as with_rates"
+        " window variant as (partition by variant)) as centred"
     ).fetchall()
     return value
 
@@ -369,30 +370,28 @@ def open_bandit(data: Path, n_splits: int, seed: int) -> list[Table]:
     rng = np.random.default_rng(seed)
     campaigns = ("all", "men", "women")
     controls = {campaign: {"control": "random"} for campaign in campaigns}
-    with tempfile.TemporaryDirectory() as folder:
-        with build(
-            Path(folder) / "bandit.duckdb",
-            dataset="open-bandit",
-            data_dir=str(data),
-            experiments=controls,
-        ) as connection:
-            results = connection.execute(
-                "select experiment, value_control, value, effect, ci_low, ci_high, p_value"
-                " from experiments.experiment_results where metric = 'ctr' and day is null"
-                " and adjustment = 'none' order by experiment"
+    variables = {"dataset": "open-bandit", "data_dir": str(data), "experiments": controls}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        build(Path(folder) / "bandit.duckdb", **variables) as connection,
+    ):
+        results = connection.execute(
+            "select experiment, value_control, value, effect, ci_low, ci_high, p_value"
+            " from experiments.experiment_results where metric = 'ctr' and day is null"
+            " and adjustment = 'none' order by experiment"
+        ).fetchall()
+        estimates = connection.execute(
+            "select placement, estimator, value, ci_low, ci_high, effective_sample_size,"
+            " observed_value, observed_ci_low, observed_ci_high"
+            " from experiments.off_policy_estimates where policy = 'bts' order by all"
+        ).fetchall()
+        clicks = {
+            (campaign, policy): np.array(its, float)
+            for campaign, policy, its in connection.execute(
+                "select placement, policy, list(cast(clicked as integer) order by user_key)"
+                " from inputs.impressions group by all"
             ).fetchall()
-            estimates = connection.execute(
-                "select placement, estimator, value, ci_low, ci_high, effective_sample_size,"
-                " observed_value, observed_ci_low, observed_ci_high"
-                " from experiments.off_policy_estimates where policy = 'bts' order by all"
-            ).fetchall()
-            clicks = {
-                (campaign, policy): np.array(its, float)
-                for campaign, policy, its in connection.execute(
-                    "select placement, policy, list(cast(clicked as integer) order by user_key)"
-                    " from inputs.impressions group by all"
-                ).fetchall()
-            }
+        }
     effect_table = Table("campaign", "CTR random", "CTR bts", "effect", "p", "bootstrap")
     halves_table = Table("campaign", "splits", "p < .05")
     for campaign, control, value, effect, low, high, p in results:

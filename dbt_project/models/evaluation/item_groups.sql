@@ -1,9 +1,9 @@
 -- One row per fold, item and group that it is in, by popularity and by each kind of attribute in
 -- exposure_kinds; an item in several groups of a kind is split evenly among them.
 --
--- Tiers of popularity as in Abdollahpouri et al. (2019): `head`, the fewest items that people met in a
--- fifth of all meetings; `tail`, the most items that make up another fifth; `mid` between them; and
--- `cold`, what nobody has met.
+-- Tiers of popularity as in Abdollahpouri et al. (2019): `head`, the fewest items that people met
+-- in a fifth of all meetings; `tail`, the most items that make up another fifth; `mid` between
+-- them; and `cold`, what nobody has met.
 
 with item_features as (
 

@@ -2,8 +2,8 @@
 
 -- One row per evaluated fold, model, user with likes and cutoff: how far the mix of categories of a
 -- list is from that of what the user likes, as the Kullback-Leibler divergence KL(p || q) in bits
--- (Steck 2018). An item spreads evenly over its categories. A share calibration_alpha of the user's own
--- mix is added to the list's, so that a category that it lacks does not make it infinite.
+-- (Steck 2018). An item spreads evenly over its categories. A share calibration_alpha of the user's
+-- own mix is added to the list's, so that a category that it lacks does not make it infinite.
 
 with ranked_lists as (
 

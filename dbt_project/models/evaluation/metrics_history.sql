@@ -5,8 +5,8 @@
     full_refresh=false,
 ) }}
 
--- One row per build that passed its quality gates, fold, model, metric, cutoff and segment: what was
--- measured each time, of everybody and of the segments that a gate names. It only grows, and
+-- One row per build that passed its quality gates, fold, model, metric, cutoff and segment: what
+-- was measured each time, of everybody and of the segments that a gate names. It only grows, and
 -- survives a full refresh.
 
 with metrics as (

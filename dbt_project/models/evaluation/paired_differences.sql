@@ -1,5 +1,6 @@
--- One row per evaluated fold, metric, cutoff and pair of models, each way round: by how much the model
--- is above the baseline for the same users, summed, and for how many it is above, at and below.
+-- One row per evaluated fold, metric, cutoff and pair of models, each way round: by how much the
+-- model is above the baseline for the same users, summed, and for how many it is above, at and
+-- below.
 
 with user_metrics as (
 

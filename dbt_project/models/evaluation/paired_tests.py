@@ -1,4 +1,4 @@
-"""One row per evaluated fold, metric, cutoff and pair of models: is the one better than the other?"""
+"""One row per evaluated fold, metric, cutoff and pair of models: which of the two is better?"""
 
 from models_py.comparisons import metric_comparisons
 

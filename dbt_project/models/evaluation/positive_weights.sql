@@ -1,11 +1,11 @@
--- One row per evaluated fold, user and item to be found: how likely anybody meets it, what finding it
--- is worth in the light of that, and where it would stand in a list of what most people like.
+-- One row per evaluated fold, user and item to be found: how likely anybody meets it, what finding
+-- it is worth in the light of that, and where it would stand in a list of what most people like.
 --
--- People come to like what they come to meet, and mostly that is what is popular. Weighing each item
--- by 1 / propensity (Schnabel et al. 2016; Yang et al. 2018) makes up for it. Propensities are the
--- owner's (item_propensities), else the popularity of the item over that of the most popular one, to
--- the power of propensity_power (Saito et al. 2020); never below min_propensity, so that a few
--- items that nobody meets do not decide.
+-- People come to like what they come to meet, and mostly that is what is popular. Weighing each
+-- item by 1 / propensity (Schnabel et al. 2016; Yang et al. 2018) makes up for it. Propensities are
+-- the owner's (item_propensities), else the popularity of the item over that of the most popular
+-- one, to the power of propensity_power (Saito et al. 2020); never below min_propensity, so that a
+-- few items that nobody meets do not decide.
 
 with evaluated_users as (
 

@@ -1,6 +1,6 @@
--- One row per gate of the var quality_gates: what was measured now and in the last build that passed
--- its gates, of the same data set, and what is wrong. A metric that is not there at all does not
--- pass.
+-- One row per gate of the var quality_gates: what was measured now and in the last build that
+-- passed its gates, of the same data set, and what is wrong. A metric that is not there at all does
+-- not pass.
 
 {%- set history = from_the_past(this.schema, 'metrics_history') %}
 

@@ -1,5 +1,5 @@
--- One row per experiment and variant: did it get the users that it was to get? Where it did not, what
--- experiment_results says of it means nothing.
+-- One row per experiment and variant: did it get the users that it was to get? Where it did not,
+-- what experiment_results says of it means nothing.
 
 with sample_ratio_tests as (
 

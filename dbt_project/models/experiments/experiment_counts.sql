@@ -1,5 +1,5 @@
--- One row per experiment and variant: the users who are in it alone, and, of the experiment, those who
--- were given several variants and count in none.
+-- One row per experiment and variant: the users who are in it alone, and, of the experiment, those
+-- who were given several variants and count in none.
 
 with experiment_assignments as (
 

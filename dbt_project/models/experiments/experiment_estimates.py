@@ -1,4 +1,4 @@
-"""One row per experiment, metric, segment, day, variant and adjustment: its effect over the control."""
+"""One row per experiment, metric, segment, day, variant and adjustment: the effect."""
 
 from models_py.experiments import EffectParameters, experiment_estimates
 

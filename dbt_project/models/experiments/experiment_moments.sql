@@ -1,6 +1,6 @@
--- One row per experiment, variant, metric, segment of users and, for how an effect wears off, day since
--- the user was assigned (null: all days): the sums that an effect and its interval are worked out from.
--- y is the numerator of the metric for one user, x its denominator, c the covariate.
+-- One row per experiment, variant, metric, segment of users and, for how an effect wears off, day
+-- since the user was assigned (null: all days): the sums that an effect and its interval are worked
+-- out from. y is the numerator of the metric for one user, x its denominator, c the covariate.
 
 with experiment_users as (
 
@@ -112,11 +112,10 @@ final as (
         segment_kind,
         segment,
         day,
-        count(*) as n,
         {%- for sum in ['y', 'x', 'c', 'y * y', 'x * x', 'c * c', 'x * y', 'y * c', 'x * c'] %}
-        {{ exact_sum(sum, 9, 38) }} as sum_{{ sum | replace(' * ', '') }}
-        {{- ',' if not loop.last }}
+        {{ exact_sum(sum, 9, 38) }} as sum_{{ sum | replace(' * ', '') }},
         {%- endfor %}
+        count(*) as n
     from values_of_users
     group by experiment, variant, metric, segment_kind, segment, day
 

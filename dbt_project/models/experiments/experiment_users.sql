@@ -1,5 +1,6 @@
--- One row per experiment and user in it: the variant, and what the user did from when it was assigned on
--- and, for CUPED, in experiment_pre_days before. Who was given several variants is in none of them.
+-- One row per experiment and user in it: the variant, and what the user did from when it was
+-- assigned on and, for CUPED, in experiment_pre_days before. Who was given several variants is in
+-- none of them.
 
 with experiment_assignments as (
 
@@ -159,14 +160,15 @@ came as (
     select
         assigned.experiment,
         assigned.user_key,
-        count(distinct cast(visits.visited_at as date))
-            filter (where visits.visited_at < assigned.assigned_at) as n_active_days_before
-        {%- for day in var('retention_days') %},
+        {%- for day in var('retention_days') %}
         count(*) filter (
             where visits.visited_at >= assigned.assigned_at + interval ({{ day }}) day
             and visits.visited_at < assigned.assigned_at + interval ({{ day + 1 }}) day
-        ) as n_visits_{{ day }}d
+        ) as n_visits_{{ day }}d,
         {%- endfor %}
+        count(distinct case
+            when visits.visited_at < assigned.assigned_at then cast(visits.visited_at as date)
+        end) as n_active_days_before
     from assigned
     inner join visits
         on
@@ -194,13 +196,13 @@ final as (
         coalesce(acted.n_conversions_before, 0) as n_conversions_before,
         coalesce(acted.revenue, 0.0) as revenue,
         coalesce(acted.revenue_before, 0.0) as revenue_before,
-        coalesce(came.n_active_days_before, 0) as n_active_days_before
-        {%- for day in var('retention_days') %},
+        {%- for day in var('retention_days') %}
         case
             when ends.ended_at >= assigned.assigned_at + interval ({{ day + 1 }}) day
                 then cast(coalesce(came.n_visits_{{ day }}d, 0) > 0 as integer)
-        end as is_retained_{{ day }}d
+        end as is_retained_{{ day }}d,
         {%- endfor %}
+        coalesce(came.n_active_days_before, 0) as n_active_days_before
     from assigned
     cross join ends
     left join looked_at

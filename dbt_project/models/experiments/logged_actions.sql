@@ -1,10 +1,21 @@
--- One row per impression of which it is known what chose the item and how likely it did: what another
--- policy may be judged by. They fall into off_policy_parts parts, so that what is thought of an item
--- is never learned from the event that it is held against.
+-- One row per impression of which it is known what chose the item and how likely it did: what
+-- another policy may be judged by. They fall into off_policy_parts parts, so that what is thought
+-- of an item is never learned from the event that it is held against.
 
 with impressions as (
 
     select * from {{ ref('impressions') }}
+
+),
+
+shuffled as (
+
+    select
+        *,
+        md5_number(concat_ws(' ', user_key, item_key, position, policy, placement, shown_at))
+            as draw
+    from impressions
+    where policy is not null and propensity > 0
 
 ),
 
@@ -19,13 +30,10 @@ final as (
         propensity,
         cast(clicked as double) as reward,
         cast(
-            row_number() over (order by md5_number(concat_ws(
-                ' ', user_key, item_key, position, policy, placement, shown_at
-            )), shown_at, user_key, item_key, position, clicked)
+            row_number() over (order by draw, user_key, item_key, clicked)
             % {{ var('off_policy_parts') }} as integer
         ) as part
-    from impressions
-    where policy is not null and propensity > 0
+    from shuffled
 
 )
 

@@ -1,5 +1,5 @@
--- One row per metric: what it is over the users who came in the last experiment_plan_days, and how much
--- it differs from user to user: what the size of an experiment is planned from.
+-- One row per metric: what it is over the users who came in the last experiment_plan_days, and how
+-- much it differs from user to user: what the size of an experiment is planned from.
 
 with impressions as (
 
@@ -91,11 +91,10 @@ sums as (
 
     select
         metric,
-        count(*) as n_users,
         {%- for sum in ['y', 'x', 'y * y', 'x * x', 'x * y'] %}
-        {{ exact_sum(sum, 9, 38) }} as sum_{{ sum | replace(' * ', '') }}
-        {{- ',' if not loop.last }}
+        {{ exact_sum(sum, 9, 38) }} as sum_{{ sum | replace(' * ', '') }},
         {%- endfor %}
+        count(*) as n_users
     from of_users
     group by metric
 

@@ -1,5 +1,5 @@
--- One row per placement, logging policy, policy and estimator: how often what the policy would show is
--- clicked, told from the log of another one before it is shown to anybody.
+-- One row per placement, logging policy, policy and estimator: how often what the policy would show
+-- is clicked, told from the log of another one before it is shown to anybody.
 
 with off_policy_moments as (
 

@@ -1,7 +1,7 @@
--- One row per placement, logging policy and policy to be judged: the sums over the log that its value is
--- worked out from. w is how much likelier the policy is to show what was shown, at most
--- off_policy_max_weight; r the click; q what was thought of the item; v what is thought of all that the
--- policy would show there.
+-- One row per placement, logging policy and policy to be judged: the sums over the log that its
+-- value is worked out from. w is how much likelier the policy is to show what was shown, at most
+-- off_policy_max_weight; r the click; q what was thought of the item; v what is thought of all that
+-- the policy would show there.
 
 with logged_actions as (
 
@@ -123,23 +123,23 @@ clipped as (
 
 ),
 
-final as (
+summed as (
 
     select
         placement,
         logging_policy,
         policy,
-        count(*) as n,
-        count(*) filter (where weight > w) as n_clipped,
-        max(weight) as largest_weight,
-        {{ exact_avg('covered', 12, 38) }} as covered_share,
         {%- for name, sum in {
             'w': 'w', 'ww': 'w * w', 'wr': 'w * r', 'wrwr': 'w * r * w * r', 'wwr': 'w * w * r',
             'v': 'v', 'vv': 'v * v',
             'd': '(v + w * (r - q))', 'dd': '(v + w * (r - q)) * (v + w * (r - q))',
         }.items() %}
-        {{ exact_sum(sum, 12, 38) }} as sum_{{ name }}{{ ',' if not loop.last }}
+        {{ exact_sum(sum, 12, 38) }} as sum_{{ name }},
         {%- endfor %}
+        count(*) as n,
+        count(*) filter (where weight > w) as n_clipped,
+        max(weight) as largest_weight,
+        {{ exact_avg('covered', 12, 38) }} as covered_share
     from clipped
     group by placement, logging_policy, policy
 
@@ -150,16 +150,22 @@ observed as (
     select
         placement,
         logging_policy as policy,
-        avg(reward) as observed_value,
+        {{ exact_avg('reward') }} as observed_value,
         count(*) as n_observed
     from logged_actions
     group by placement, logging_policy
 
+),
+
+final as (
+
+    select
+        summed.*,
+        observed.observed_value,
+        observed.n_observed
+    from summed
+    left join observed using (placement, policy)
+
 )
 
-select
-    final.*,
-    observed.observed_value,
-    observed.n_observed
-from final
-left join observed using (placement, policy)
+select * from final

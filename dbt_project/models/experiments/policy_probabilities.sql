@@ -1,7 +1,7 @@
--- One row per policy, placement, position, user (null: all alike) and item: how likely the policy shows
--- the item there. Policies of the log are known by what they did: where a propensity changes from day
--- to day, its harmonic mean over the times that the item was shown is its mean over all times. `final`
--- are the lists of the fold live, which show one item for sure.
+-- One row per policy, placement, position, user (null: all alike) and item: how likely the policy
+-- shows the item there. Policies of the log are known by what they did: where a propensity changes
+-- from day to day, its harmonic mean over the times that the item was shown is its mean over all
+-- times. `final` are the lists of the fold live, which show one item for sure.
 
 with logged_actions as (
 
@@ -10,6 +10,12 @@ with logged_actions as (
 ),
 
 {% if 'final' in var('off_policy_targets') %}
+placements as (
+
+    select distinct placement from logged_actions
+
+),
+
 user_lists as (
 
     select * from {{ ref('user_lists') }}
@@ -64,7 +70,7 @@ final as (
         user_lists.item_key,
         1.0 as probability
     from user_lists
-    cross join (select distinct placement from logged_actions) as placements
+    cross join placements
     {%- endif %}
 
 )

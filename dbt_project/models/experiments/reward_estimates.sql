@@ -1,6 +1,6 @@
--- One row per placement, logging policy, part, position and item: how often the item is clicked there, as
--- far as the other parts of the log tell. Clicks of few impressions are drawn towards those of the
--- position, by as much as off_policy_shrinkage impressions.
+-- One row per placement, logging policy, part, position and item: how often the item is clicked
+-- there, as far as the other parts of the log tell. Clicks of few impressions are drawn towards
+-- those of the position, by as much as off_policy_shrinkage impressions.
 
 with logged_actions as (
 

@@ -56,6 +56,12 @@ n_shown as (
 
 ),
 
+user_groups as (
+
+    select unnest(range({{ var('jackknife_groups') }})) as user_group
+
+),
+
 left_out as (
 
     select
@@ -64,7 +70,7 @@ left_out as (
         user_groups.user_group,
         n_shown.n_shown - count(shown.item_key) as n_shown
     from n_shown
-    cross join (select unnest(range({{ var('jackknife_groups') }})) as user_group) as user_groups
+    cross join user_groups
     left join shown
         on
             n_shown.experiment = shown.experiment

@@ -1,6 +1,6 @@
--- One row per experiment that the var `experiments` gives shares for, and user in it: the variant that the
--- user is to be given. It follows from the user's id, so that it never changes, and an application can
--- work it out itself for a person who is not here yet.
+-- One row per experiment that the var `experiments` gives shares for, and user in it: the variant
+-- that the user is to be given. It follows from the user's id, so that it never changes, and an
+-- application can work it out itself for a person who is not here yet.
 
 with users as (
 
