@@ -27,6 +27,12 @@ INTO ?= custom.yml
 MODEL ?= als
 TRIALS ?= 30
 MINUTES ?= 30
+# Cutoffs that `make backtest` measures at: holdout, tune, and those before them.
+FOLDS ?= 4
+# For `make experiment-plan`: relative effects, days, and the share of users who are treated.
+EFFECTS ?= 0.01 0.02 0.05 0.1 0.2
+DAYS ?= 7 14 28
+SHARE ?= 0.5
 # For `make bench`: a protocol of tests/benchmarks/protocols.yml and the folder of its data, or two
 # Parquet files; sources instead of the protocol's; whether to measure on what is kept for tuning.
 PROTOCOL ?=
@@ -38,14 +44,19 @@ SOURCES ?=
 TUNE ?=
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
-export AMAZON_CATEGORY ARCHIVE DATA DATASET FORYOU_DATABASE INTERACTIONS INTO ITEMS K MINUTES
-export MODEL PROTOCOL SOURCES TEST TRAIN TRIALS USERS VARS VARS_FILE
+# What metrics_history says was built with.
+FORYOU_COMMIT ?= $(shell git describe --always --dirty 2>/dev/null)
+export AMAZON_CATEGORY ARCHIVE DATA DATASET FORYOU_COMMIT FORYOU_DATABASE INTERACTIONS INTO ITEMS K
+export MINUTES
+export MODEL PROTOCOL SHARE SOURCES TEST TRAIN TRIALS USERS VARS VARS_FILE
 
 BIN := .venv/bin
 DBT_OPTIONS := --project-dir dbt_project
 # Shell text that dbt reads as {dataset: …, …}; a comma at the end is fine in YAML.
-DBT_VARS := --vars $(if $(VARS_FILE),"$$(cat "$$VARS_FILE")",\
-    "{dataset: $$DATASET, amazon_category: $$AMAZON_CATEGORY, $$VARS}")
+DBT_VARS := --vars $(if $(VARS_FILE),"$$(cat "$$VARS_FILE"; echo; \
+    printf "$${EARLIER_FOLDS:+earlier_folds: $$EARLIER_FOLDS\\nbacktest: true\\n}")",\
+    "{dataset: $$DATASET, amazon_category: $$AMAZON_CATEGORY,\
+    $${EARLIER_FOLDS:+earlier_folds: $$EARLIER_FOLDS, backtest: true,} $$VARS}")
 # What is to be there before a build: the data set, or the mapping of one's own files.
 DATA_FILES := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET)/*))
 
@@ -55,10 +66,10 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init tune test bench docs clean FORCE
+.PHONY: help build data init tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  DATASET=ml-1m          build from this data set (default: ml-100k)'
 	@echo '  ARCHIVE=ml-1m.zip      unpack this file instead of downloading'
@@ -82,6 +93,17 @@ init: .venv/.installed ## guess how your files map to the inputs: INTERACTIONS=,
 tune: .venv/.installed $(DATA) ## search the vars of one source on the fold tune: MODEL=, TRIALS=, MINUTES=
 	@$(BIN)/python dbt_project/tuning/tune.py "$$MODEL" --trials "$$TRIALS" --minutes "$$MINUTES" \
 	    $(DBT_VARS)
+
+# In a database of its own: the warehouse keeps its folds.
+backtest: override FORYOU_DATABASE := target/backtest.duckdb
+backtest: export EARLIER_FOLDS := $(shell expr $(FOLDS) - 2)
+backtest: .venv/.installed $(DATA_FILES) ## measure at several cutoffs, one after the other: FOLDS=
+	@mkdir -p target
+	$(BIN)/dbt build $(DBT_OPTIONS) --exclude-resource-types unit_test $(DBT_VARS)
+	@$(BIN)/python -m exports.backtest
+
+experiment-plan: .venv/.installed ## users that an experiment needs: EFFECTS=, DAYS=, SHARE=
+	@$(BIN)/python -m exports.experiment_plan --effects $(EFFECTS) --days $(DAYS) --share "$$SHARE"
 
 # In the order of cost: the first to fail is the first to say so. None of it opens the warehouse.
 test: override FORYOU_DATABASE := target/test.duckdb
