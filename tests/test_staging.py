@@ -694,6 +694,52 @@ def test_amazon_grocery(warehouse, tmp_path):
     ]
 
 
+def test_open_bandit(warehouse, tmp_path):
+    """A campaign is an experiment of two policies; whoever was shown something is a user."""
+    folder = tmp_path / "data" / "open-bandit"
+    folder.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        connection.sql(
+            "select * from (values"
+            " ('random', 'men', '2019-11-24 00:00:34.5+00:00', 7, 2, 1, 0.25),"
+            " ('bts', 'men', '2019-11-24 01:00:00+00:00', 8, 1, 0, 0.5)) as t (behavior_policy,"
+            " campaign, timestamp, item_id, position, click, propensity_score)"
+        ).write_parquet(str(folder / "obd_sample_log.parquet"))
+        connection.sql(
+            "select * from (values (7, 0.5, 'ab', 'cd', 'ef', 'men'),"
+            " (8, 0.5, 'ab', null, 'ef', 'men'), (7, 0.5, 'xy', 'cd', 'ef', 'all')) as t (item_id,"
+            " item_feature_0, item_feature_1, item_feature_2, item_feature_3, campaign)"
+        ).write_parquet(str(folder / "obd_item_context.parquet"))
+    variables = {"dataset": "open-bandit", "data_dir": str(tmp_path / "data")}
+    warehouse.build(*INPUTS, **variables, event_weights={"click": 1})
+    assert warehouse.rows(EVENTS) == [
+        ("men/random/1", "men/7", None, "2019-11-24 00:00:34.5", None, 1)
+    ]
+    assert [item for item, *_ in warehouse.rows(ITEMS)] == ["all/7", "men/7", "men/8"]
+    assert warehouse.rows(ATTRIBUTES) == [
+        ("all/7", "brand", "cd"),
+        ("all/7", "campaign", "all"),
+        ("all/7", "category", "xy"),
+        ("men/7", "brand", "cd"),
+        ("men/7", "campaign", "men"),
+        ("men/7", "category", "ab"),
+        ("men/8", "campaign", "men"),
+        ("men/8", "category", "ab"),
+    ]
+    assert warehouse.rows(
+        "select user_id, item_id, placement, policy, position, propensity, clicked"
+        " from inputs.impressions inner join inputs.users using (user_key)"
+        " inner join inputs.items using (item_key) order by user_id"
+    ) == [
+        ("men/bts/2", "men/8", "men", "bts", 1, 0.5, False),
+        ("men/random/1", "men/7", "men", "random", 2, 0.25, True),
+    ]
+    assert warehouse.rows(
+        "select user_id, experiment, variant from inputs.experiment_assignments"
+        " inner join inputs.users using (user_key) order by user_id"
+    ) == [("men/bts/2", "men", "bts"), ("men/random/1", "men", "random")]
+
+
 def test_amazon_category_cannot_lead_out_of_the_folder(warehouse):
     result = warehouse.dbt("build", *INPUTS, dataset="amazon-2023", amazon_category="../Books")
     assert result.returncode != 0
