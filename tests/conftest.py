@@ -67,6 +67,22 @@ class Warehouse:
         )
         return n_rows, int(digest)
 
+    def infinite_features(self, fold: str) -> list[str]:
+        """Features of rankers that are not finite somewhere, where they should be or be missing."""
+        numeric = [
+            feature
+            for (feature,) in self.rows(
+                "select feature from features.feature_definitions where type = 'numeric'"
+            )
+        ]
+        checks = ", ".join(
+            f"count(*) filter (isinf({its}::double) or isnan({its}::double))" for its in numeric
+        )
+        [counts] = self.rows(
+            f"select {checks} from ranking.ranking_features where fold = $1", [fold]
+        )
+        return [its for its, count in zip(numeric, counts, strict=True) if count]
+
 
 @pytest.fixture
 def warehouse(tmp_path) -> Warehouse:

@@ -176,6 +176,7 @@ def test_without_times_the_split_is_random_and_nothing_trends(warehouse, tmp_pat
     ) == [(0,)]
     [(mean,)] = warehouse.rows("select avg(weight) from folds.user_items where fold = 'live'")
     assert mean == pytest.approx(1.0, abs=1e-6)
+    assert warehouse.infinite_features("random_holdout") == []
 
 
 def test_what_is_wrong_with_a_mapping_is_said_at_once(warehouse):

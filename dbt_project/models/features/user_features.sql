@@ -176,8 +176,9 @@ final as (
         {{ days_between('counted.last_interaction_at', 'folds.cutoff_at') }}
             as days_since_last_interaction,
         {{ days_between('days.first_interaction_at', 'counted.last_interaction_at') }} as span_days,
-        days.n_active_days,
-        counted.n_interactions / days.n_active_days as interactions_per_active_day,
+        -- Where events have no times, there are no days.
+        nullif(days.n_active_days, 0) as n_active_days,
+        counted.n_interactions / nullif(days.n_active_days, 0) as interactions_per_active_day,
         days.mean_value,
         tastes.mean_log_popularity,
         tastes.mean_liked_age_days,
