@@ -10,8 +10,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```\n```\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_there_are_six_queries():
-    assert len(QUERIES) == 6
+def test_there_are_seven_queries():
+    assert len(QUERIES) == 7
 
 
 @pytest.mark.parametrize(("query", "printed"), QUERIES)
