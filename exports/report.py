@@ -15,6 +15,8 @@ TABLES = {
     "recommendations.recommendations": "what each user is shown, from where and why",
     "recommendations.similar_items": "the items most like each item",
     "evaluation.metrics": "how good each model is, by fold, cutoff and segment",
+    "evaluation.metric_comparisons": "whether one model is better than another, with p-values",
+    "evaluation.metrics_history": "what each build measured",
     "ranking.ranked_candidates": "what the ranker made of the proposals",
     "candidates.candidates": "what each source proposed",
     "inputs.rejected_interactions": "rows that were refused, with the reason",

@@ -28,6 +28,10 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         metric_ks=[5, 600],
         folds=["yesterday"],
         earlier_folds="two",
+        comparison_ks=["ten"],
+        gap_metrics=["novelty"],
+        quality_gates=[{"metric": "ndcg", "k": 10}],
+        experiments={"a": {"shares": {"only": 1}}},
         als_factor=32,
     )
     refused(
@@ -41,6 +45,10 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         "recommendations_k: 600 is over ranked_k",
         "metric_ks: asks for the first 600 of a source, but candidates_k gives only 500",
         "earlier_folds: must be a whole number from 0, is two",
+        "comparison_ks: must be a list of whole numbers, is ['ten']",
+        'gap_metrics: "novelty" does not exist; choose from recall, ',
+        "needs one of minimum, maximum and maximal_drop",
+        "experiments: a: shares must be of two variants or more",
         "als_factor: there is no such var",
     )
     assert not warehouse.database.exists()
@@ -137,7 +145,11 @@ def test_the_row_number_is_the_line_of_the_file(small_data, warehouse):
 
 def test_titles_with_quotes_and_commas(warehouse, small_data):
     movies = [MOVIES, *good_movies()[1:], '1,"Crime, ""Punishment"" (1999)",Drama']
-    assert warehouse.dbt(*INPUTS, **small_data(movies=movies)).returncode == 0
+    result = warehouse.dbt(*INPUTS, **small_data(movies=movies))
+    assert result.returncode == 0
+    # Said once, where it is so.
+    line = "Without experiment_assignments and impressions there is nothing to tell of experiments"
+    assert result.stdout.count(line) == 1
     assert warehouse.rows("select title from inputs.items where item_id = '1'") == [
         ('Crime, "Punishment" (1999)',)
     ]

@@ -34,6 +34,17 @@
         {%- if folder == 'custom' -%}
             {%- do problems.extend(custom_problems()) -%}
         {%- endif -%}
+        {%- set lacking = ['experiment_assignments', 'impressions']
+            | reject('in', staging_inputs()[folder]) | list -%}
+        {%- if lacking -%}
+            {%- do log(
+                'Without ' ~ lacking | join(' and ') ~ ' there is nothing to tell of '
+                ~ ('experiments and other policies' if lacking | length == 2
+                    else 'experiments' if lacking == ['experiment_assignments']
+                    else 'clicks and other policies')
+                ~ ': such tables of the schema experiments are empty.', info=true
+            ) -%}
+        {%- endif -%}
         {%- if not has_event_times() -%}
             {%- do exceptions.warn(
                 var('dataset') ~ ' has no event times: nothing can be cut by time, left out as the '

@@ -311,9 +311,9 @@
         {%- endif -%}
     {%- endfor -%}
     {%- if var('comparison_ks') is string or var('comparison_ks') is not iterable
-        or not var('comparison_ks') or var('comparison_ks') | reject('in', var('metric_ks')) | list -%}
+        or var('comparison_ks') | reject('integer') | list -%}
         {%- do problems.append(
-            'comparison_ks: must be some of metric_ks, is ' ~ var('comparison_ks')
+            'comparison_ks: must be a list of whole numbers, is ' ~ var('comparison_ks')
         ) -%}
     {%- endif -%}
     {%- if 'ranked_k' in whole and 'recommendations_k' in whole
