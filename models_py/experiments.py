@@ -232,6 +232,7 @@ def experiment_estimates(
     pa.Table
         One row per experiment, metric, segment, day, variant but the control, and adjustment:
         `none`, or `cuped` where something was known of the users before. In the order of these.
+        The metric `ctr_gap` is that of ctr for the best segment less that for the worst.
     """
     groups = {}
     for row in moments.to_pylist():
@@ -254,6 +255,17 @@ def experiment_estimates(
                     _row((experiment, *its_key), variant, control, adjustment, pair, parameters)
                     | {"variance_reduction": _reduction(pairs, adjustment)}
                 )
+    for (experiment, metric, kind), variants in _segments(groups).items():
+        control = control_of(experiment, variants, parameters.experiments)
+        for variant in sorted(set(variants) - {control}) if control else []:
+            both = variants[control].keys() & variants[variant].keys()
+            if len(both) < 2:
+                continue
+            pair = [gap({its: variants[name][its] for its in both}) for name in (control, variant)]
+            key = (experiment, f"{metric}_gap", kind, "all", None)
+            rows.append(
+                _row(key, variant, control, "none", pair, parameters) | {"variance_reduction": 0.0}
+            )
     by_experiment = {}
     for row in catalogs.to_pylist():
         its = Estimate(row["n_users"], row["value"], row["variance"])
@@ -273,6 +285,28 @@ def experiment_estimates(
         for name, kind in zip(EFFECTS.names, EFFECTS.types, strict=True)
     }
     return pa.table(columns, schema=EFFECTS)
+
+
+def gap(segments: Mapping[str, Estimate]) -> Estimate:
+    """Tell how much better a metric is for the segment that it is best for than for the worst.
+
+    The segments are different people, so their variances add up. That they were picked as best and
+    worst is not in the variance.
+    """
+    in_order = sorted(segments.values(), key=lambda its: its.value)
+    worst, best = in_order[0], in_order[-1]
+    return Estimate(worst.n + best.n, best.value - worst.value, worst.variance + best.variance)
+
+
+def _segments(groups: dict) -> dict:
+    """Click rates by segment: experiment, metric, kind → variant → segment → estimate."""
+    segments = {}
+    for (experiment, metric, kind, segment, day), variants in groups.items():
+        if metric == "ctr" and kind != "all" and day is None:
+            for variant, its in variants.items():
+                of_kind = segments.setdefault((experiment, metric, kind), {})
+                of_kind.setdefault(variant, {})[segment] = its.estimate()
+    return segments
 
 
 def _row(key, variant, control, adjustment, pair, parameters) -> dict:

@@ -176,6 +176,24 @@ def test_catalogues_of_variants_are_compared():
     assert row["sequential_ci_low"] is None
 
 
+def test_a_gap_between_segments_is_a_guard():
+    """For women the treatment is clicked more, for men less."""
+    rng = np.random.default_rng(4)
+    rates = {"control": {"F": 0.2, "M": 0.2}, "a": {"F": 0.4, "M": 0.1}}
+    rows = []
+    for segment in ("F", "M"):
+        of_segment = {
+            variant: moments(rng.random(4000) < its[segment]) for variant, its in rates.items()
+        }
+        rows += rows_of(of_segment, segment_kind="gender", segment=segment)
+    # Of one variant alone there is nothing to compare.
+    rows += rows_of({"a": moments([0, 1])}, segment_kind="gender", segment="X")
+    [row] = [row for row in estimates(rows) if row["metric"] == "ctr_gap"]
+    assert (row["segment_kind"], row["segment"], row["n_users"]) == ("gender", "all", 8000)
+    assert row["value"] == pytest.approx(0.3, abs=0.03) and row["value_control"] < 0.03
+    assert row["ci_low"] < 0.3 < row["ci_high"] + 0.03 and row["p_value"] < 1e-6
+
+
 def counts(**n_users: int) -> pa.Table:
     return pa.Table.from_pylist(
         [
