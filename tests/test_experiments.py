@@ -312,6 +312,10 @@ def shop(tmp_path_factory):
             folder, "assigned", ["user_id", "experiment", "variant", "assigned_at"], assigned
         ),
     }
+    always = [["always", "i1", 1.0]]
+    custom["candidate_policies"] = write(
+        folder, "policies", ["policy", "item_id", "probability"], always
+    )
     warehouse.build(
         *("--selector", "experiments", "--exclude-resource-types", "unit_test"),
         dataset="custom",
@@ -383,6 +387,7 @@ def test_a_policy_is_judged_from_the_log_of_another(shop):
     rows = shop.rows(
         "select logging_policy, estimator, value, ci_low, ci_high, effective_sample_size, n_events,"
         " observed_ci_low, observed_ci_high from experiments.off_policy_estimates"
+        " where policy <> 'always'"
     )
     assert len(rows) == 8
     for logging, estimator, value, low, high, size, n, observed_low, observed_high in rows:
@@ -393,6 +398,17 @@ def test_a_policy_is_judged_from_the_log_of_another(shop):
             assert low < value < high
         if logging == "uniform":
             assert observed_low < value < observed_high
+
+
+def test_a_policy_that_never_was_is_judged(shop):
+    """Item i1 always: clicked .2, or .4 on the new page, which half the people see."""
+    rows = shop.rows(
+        "select estimator, value, observed_value from experiments.off_policy_estimates"
+        " where policy = 'always' and logging_policy = 'uniform'"
+    )
+    assert {estimator for estimator, *_ in rows} == {"ips", "snips", "dm", "dr"}
+    for _, value, observed in rows:
+        assert observed is None and value == pytest.approx(0.3, abs=0.06)
 
 
 def test_plans_come_from_the_warehouse(shop, capsys, monkeypatch):

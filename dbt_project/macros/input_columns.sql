@@ -61,6 +61,14 @@
             'variant': 'varchar',
             'assigned_at': 'timestamp',
         },
+        'candidate_policies': {
+            'policy': 'varchar',
+            'user_id': 'varchar',
+            'item_id': 'varchar',
+            'placement': 'varchar',
+            'position': 'integer',
+            'probability': 'double',
+        },
         'survey_answers': {
             'user_id': 'varchar',
             'kind': 'varchar',

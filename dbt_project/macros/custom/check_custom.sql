@@ -8,6 +8,7 @@
         'item_embeddings': ['kind'],
         'users': ['signed_up_at'],
         'impressions': ['placement', 'policy', 'position', 'propensity', 'dwell_seconds', 'clicked'],
+        'candidate_policies': ['user_id', 'placement', 'position'],
         'survey_answers': ['weight', 'is_liked', 'answered_at'],
     } -%}
     {%- set own = ['value_text', 'occurred_at_text', 'surplus_text', 'attributes', 'extra',

@@ -9,6 +9,12 @@ with logged_actions as (
 
 ),
 
+candidate_policies as (
+
+    select * from {{ ref('candidate_policies') }}
+
+),
+
 {% if 'final' in var('off_policy_targets') %}
 placements as (
 
@@ -60,6 +66,15 @@ final as (
         logged.probability / totals.probability as probability
     from logged
     inner join totals using (logging_policy, placement, position)
+    union all
+    select
+        policy,
+        placement,
+        position,
+        user_key,
+        item_key,
+        probability
+    from candidate_policies
     {%- if 'final' in var('off_policy_targets') %}
     union all
     select
