@@ -1,5 +1,5 @@
--- One row per policy, placement, position, user (null: all alike) and item: how likely a policy of the
--- owner's would show the item there, to be judged before it shows anything.
+-- One row per policy, placement, position, user (null: all alike) and item: how likely a policy of
+-- the owner's would show the item there, to be judged before it shows anything.
 
 with users as (
 
