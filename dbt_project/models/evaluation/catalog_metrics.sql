@@ -167,20 +167,39 @@ n_listed as (
 
 ),
 
+-- Items that are shown as often are alike: there are far fewer such numbers than items.
+shown_alike as (
+
+    select
+        fold,
+        model,
+        k,
+        segment_kind,
+        segment,
+        left_out,
+        n_shown,
+        count(*) as n
+    from exposures
+    where n_shown > 0
+    group by fold, model, k, segment_kind, segment, left_out, n_shown
+
+),
+
 placed as (
 
     select
         *,
-        row_number() over (
+        sum(n) over (
             partition by fold, model, k, segment_kind, segment, left_out
-            order by n_shown desc, item_key
-        ) as place
-    from exposures
-    where n_shown > 0
+            order by n_shown desc
+            rows unbounded preceding
+        ) - n as n_above
+    from shown_alike
 
 ),
 
--- Gini over all available items: those never shown stand below, with no exposure.
+-- Gini over all available items: those never shown stand below, with no exposure. Items that are
+-- alike take the places from n_above + 1 to n_above + n.
 measured as (
 
     select
@@ -190,11 +209,12 @@ measured as (
         placed.segment_kind,
         placed.segment,
         placed.left_out,
-        count(*) / n_items.n_items as catalog_coverage,
-        sum((n_items.n_items + 1 - 2 * placed.place) * placed.n_shown)
-        / (n_items.n_items * sum(placed.n_shown)) as gini,
+        sum(placed.n) / n_items.n_items as catalog_coverage,
+        sum(
+            placed.n_shown * placed.n * (n_items.n_items - 2 * placed.n_above - placed.n)
+        ) / (n_items.n_items * sum(placed.n_shown * placed.n)) as gini,
         -- An item on n lists is common to n (n - 1) pairs of them.
-        sum(placed.n_shown * (placed.n_shown - 1))
+        sum(placed.n * placed.n_shown * (placed.n_shown - 1))
         / nullif(placed.k * n_listed.n_listed * (n_listed.n_listed - 1), 0)
             as inter_user_similarity
     from placed
