@@ -29,8 +29,7 @@
             {%- if gate.get('severity', 'error') not in ['error', 'warn'] -%}
                 {%- do problems.append(name ~ ': severity is error or warn') -%}
             {%- endif -%}
-            {%- if (gate.segment_kind is none) != (gate.segment is none)
-                or (gate.segment_kind is undefined) != (gate.segment is undefined) -%}
+            {%- if ('segment_kind' in gate) != ('segment' in gate) -%}
                 {%- do problems.append(name ~ ': segment_kind and segment go together') -%}
             {%- endif -%}
         {%- endif -%}
