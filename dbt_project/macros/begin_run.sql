@@ -1,0 +1,19 @@
+{#- Before the first table: what dbt is about to do, so that a run that was killed is known as one. -#}
+{% macro begin_run() -%}
+    {%- if execute and not flags.EMPTY -%}
+        create schema if not exists builds;
+        create table if not exists builds.runs (
+            run_id varchar primary key,
+            ran_at timestamp not null,
+            command varchar not null,
+            n_nodes integer,
+            n_failed integer,
+            duration_seconds double
+        );
+        insert into builds.runs (run_id, ran_at, command) values (
+            '{{ invocation_id }}',
+            cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp),
+            {{ quoted(flags.WHICH) }}
+        );
+    {%- endif -%}
+{%- endmacro %}

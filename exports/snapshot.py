@@ -1,0 +1,282 @@
+"""What a build made, as files that applications and BI tools read: all of it, or what was before.
+
+``make publish`` writes the tables of a build that passed as Parquet under
+``exports/published/<run id>/``, with a manifest of what they hold, and a DuckDB file for BI tools;
+then one switch makes it ``exports/published/current``. Until then, and if it is killed at any point,
+``current`` is what it was.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+from tqdm import tqdm
+
+PUBLISHED = Path("exports/published")
+# Name → what it is. Everything is in the owner's ids, and of the fold live where there are folds.
+TABLES = {
+    "recommendations": """
+        select user_id, rank, item_id, title, score, source, slot, reason, reason_item_id
+        from recommendations.recommendations
+        where fold = 'live'
+        order by user_id, rank
+    """,
+    "similar_items": "from recommendations.similar_items order by item_id, rank",
+    "cold_start_recommendations": """
+        from recommendations.cold_start_recommendations order by all
+    """,
+    "items": """
+        select item_id, item_key, title, available_from, is_available, extra
+        from inputs.items
+        order by item_key
+    """,
+    "item_attributes": """
+        select items.item_id, attributes.kind, attributes.attribute, attributes.weight
+        from inputs.item_attributes as attributes
+        inner join inputs.items as items using (item_key)
+        order by all
+    """,
+    "users": "select user_id, user_key, signed_up_at from inputs.users order by user_key",
+    "user_items": """
+        select users.user_id, items.item_id, met.* exclude (fold, user_key, item_key)
+        from folds.user_items as met
+        inner join inputs.users as users using (user_key)
+        inner join inputs.items as items using (item_key)
+        where met.fold = 'live'
+        order by users.user_key, items.item_key
+    """,
+    "user_features": """
+        select users.user_id, features.* exclude (fold, user_key)
+        from features.user_features as features
+        inner join inputs.users as users using (user_key)
+        where features.fold = 'live'
+        order by features.user_key
+    """,
+    "item_features": """
+        select items.item_id, features.* exclude (fold, item_key)
+        from features.item_features as features
+        inner join inputs.items as items using (item_key)
+        where features.fold = 'live'
+        order by features.item_key
+    """,
+    "feature_definitions": "from features.feature_definitions order by feature",
+    "vectors": """
+        select
+            vectors.source,
+            vectors.entity,
+            coalesce(users.user_id, items.item_id) as id,
+            vectors.vector
+        from candidates.vectors as vectors
+        left join inputs.users as users on vectors.entity = 'user' and vectors.key = users.user_key
+        left join inputs.items as items on vectors.entity = 'item' and vectors.key = items.item_key
+        where vectors.fold = 'live'
+        order by vectors.source, vectors.entity, vectors.key
+    """,
+    "metrics": "from evaluation.metrics order by all",
+    "metrics_history": "from evaluation.metrics_history order by all",
+    "experiment_results": "from experiments.experiment_results order by all",
+    "input_profile": "from inputs.input_profile order by all",
+}
+# Not there where nothing makes them: vars turn their models off.
+OPTIONAL = {"vectors"}
+
+
+class NotPublishedError(Exception):
+    """A build that cannot be published, and why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run of dbt, as the warehouse remembers it."""
+
+    run_id: str
+    command: str
+    n_failed: int | None
+    """None: it did not come to its end."""
+
+
+def last_run(connection: duckdb.DuckDBPyConnection) -> Run:
+    """Tell what dbt did last.
+
+    Raises
+    ------
+    NotPublishedError
+        When it did nothing here, or something that is no build, or it failed.
+    """
+    try:
+        row = connection.execute(
+            "select run_id, command, n_failed from builds.runs order by ran_at desc limit 1"
+        ).fetchone()
+    except duckdb.CatalogException:
+        row = None
+    if row is None:
+        raise NotPublishedError("nothing was built here yet; `make build` does")
+    run = Run(*row)
+    if run.command != "build":
+        raise NotPublishedError(
+            f"the last run of dbt was `dbt {run.command}`, which tests not all; run `dbt build`"
+        )
+    if run.n_failed is None:
+        raise NotPublishedError("the last build did not come to its end; build again")
+    if run.n_failed:
+        raise NotPublishedError(
+            f"{run.n_failed} models or tests of the last build failed; mend them and build again"
+        )
+    return run
+
+
+def publish(database: Path, into: Path = PUBLISHED, keep: int = 5) -> Path:
+    """Publish what the last build made.
+
+    Parameters
+    ----------
+    database : Path
+        The warehouse; only read.
+    into : Path
+        The folder of all that was published.
+    keep : int
+        How many runs stay, the newest.
+
+    Returns
+    -------
+    Path
+        The folder of this run.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    NotPublishedError
+        When the last run was no build that passed.
+    OSError
+        When the disk is full or not to be written to; ``current`` is as it was.
+    """
+    if keep < 1:
+        raise ValueError(f"keep must be at least 1, is {keep}")
+    if not database.exists():
+        raise FileNotFoundError(f"{database} is missing; `make build` builds it")
+    into.mkdir(parents=True, exist_ok=True)
+    for leftover in into.glob(".partial-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        run = last_run(connection)
+        folder = into / run.run_id
+        if not folder.exists():
+            partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=into))
+            try:
+                _write(connection, run, partial)
+                partial.chmod(0o755)
+                os.replace(partial, folder)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+    _switch(folder, into)
+    _prune(into, keep)
+    return folder
+
+
+def _write(connection: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> None:
+    there = {
+        f"{schema}.{table}"
+        for schema, table in connection.execute(
+            "select table_schema, table_name from information_schema.tables"
+        ).fetchall()
+    }
+    tables = {}
+    wanted = {
+        name: query
+        for name, query in TABLES.items()
+        if name not in OPTIONAL or f"candidates.{name}" in there
+    }
+    bi = folder / "foryou.duckdb"
+    with duckdb.connect(str(bi)) as reports:
+        for name, query in tqdm(wanted.items(), desc="publish", disable=None, leave=False):
+            file = folder / f"{name}.parquet"
+            relation = connection.sql(query)
+            relation.write_parquet(str(file), compression="zstd")
+            _to_disk(file)
+            reports.execute(f"create table {name} as from read_parquet($1)", [str(file)])
+            tables[name] = {
+                "file": file.name,
+                "n_rows": reports.execute(f"select count(*) from {name}").fetchone()[0],
+                "n_bytes": file.stat().st_size,
+                "sha256": hashlib.file_digest(file.open("rb"), "sha256").hexdigest(),
+                "columns": dict(zip(relation.columns, map(str, relation.types), strict=True)),
+            }
+    _to_disk(bi)
+    built = connection.execute(
+        "select dataset, data_fingerprint, commit, vars from evaluation.metrics_history"
+        " where run_id = $1 limit 1",
+        [run.run_id],
+    ).fetchone() or (None, None, None, None)
+    manifest = {
+        "run_id": run.run_id,
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset": built[0],
+        "data_fingerprint": built[1],
+        "commit": built[2],
+        "vars": json.loads(built[3]) if built[3] else None,
+        "versions": {name: version(name) for name in ("duckdb", "pyarrow")},
+        "tables": tables,
+    }
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(manifest, indent=2) + "\n")
+    _to_disk(path)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what was written is on the disk, so that no power cut leaves half of it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _switch(folder: Path, into: Path) -> None:
+    """Make a run the current one, in one step; the file of BI tools after it."""
+    link = into / f".current-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.name)
+    os.replace(link, into / "current")
+    copy = into / f".foryou-{os.getpid()}.duckdb"
+    shutil.copyfile(folder / "foryou.duckdb", copy)
+    os.replace(copy, into / "foryou.duckdb")
+
+
+def _prune(into: Path, keep: int) -> None:
+    current = (into / "current").resolve()
+    runs = sorted(
+        (path for path in into.iterdir() if path.is_dir() and (path / "manifest.json").exists()),
+        key=lambda path: json.loads((path / "manifest.json").read_text())["published_at"],
+        reverse=True,
+    )
+    others = [path for path in runs if not path.is_symlink() and path.resolve() != current]
+    for path in others[keep - 1 :]:
+        shutil.rmtree(path)
+
+
+def main() -> int:
+    """Publish from the database that FORYOU_DATABASE names; 0, or 1 when it cannot."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--into", type=Path, default=PUBLISHED)
+    parser.add_argument("--keep", type=int, default=5, help="runs that stay, the newest")
+    options = parser.parse_args()
+    database = Path(os.environ.get("FORYOU_DATABASE", "warehouse.duckdb"))
+    try:
+        folder = publish(database, options.into, options.keep)
+    except (NotPublishedError, ValueError, OSError, duckdb.Error) as error:
+        print(f"foryou: not published: {error}", file=sys.stderr)
+        return 1
+    print(f"{folder} is published")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
