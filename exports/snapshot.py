@@ -2,8 +2,8 @@
 
 ``make publish`` writes the tables of a build that passed as Parquet under
 ``exports/published/<run id>/``, with a manifest of what they hold, and a DuckDB file for BI tools;
-then one switch makes it ``exports/published/current``. Until then, and if it is killed at any point,
-``current`` is what it was.
+then one switch makes it ``exports/published/current``. Until then, and if it is killed at any
+point, ``current`` is what it was.
 """
 
 import argparse
@@ -167,6 +167,8 @@ def publish(database: Path, into: Path = PUBLISHED, keep: int = 5) -> Path:
     into.mkdir(parents=True, exist_ok=True)
     for leftover in into.glob(".partial-*"):
         shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in [*into.glob(".current-*"), *into.glob(".foryou-*")]:
+        leftover.unlink()
     with duckdb.connect(str(database), read_only=True) as connection:
         run = last_run(connection)
         folder = into / run.run_id
