@@ -32,6 +32,12 @@ def _run(arguments: list[str], environment: dict[str, str], cwd: Path, output: s
     file = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import cli
 
-    cli(arguments)
+    try:
+        cli(arguments)
+    finally:
+        # What dbt does at the end of a process, which forked ones leave out: the database is one
+        # file again, without a log of what is still to be written to it.
+        DuckDBConnectionManager.close_all_connections()
