@@ -66,7 +66,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -123,6 +123,9 @@ test: .venv/.installed data/ml-100k ## lint, parse, build on nothing, then run e
 bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=; or on TRAIN=, TEST=, K=
 	@$(BIN)/python tests/benchmarks/protocols.py "$$PROTOCOL" --data "$$DATA" --train "$$TRAIN" \
 	    --test "$$TEST" --k "$$K" --sources "$$SOURCES" --vars "$$VARS" $(if $(TUNE),--tune)
+
+publish: target/built ## make what was built exports/published/current: Parquet, and a DuckDB file for BI
+	@$(BIN)/python -m exports.snapshot
 
 docs: target/built ## write the dbt docs as one page
 	$(BIN)/dbt docs generate --static $(DBT_OPTIONS) $(DBT_VARS)
