@@ -1,7 +1,6 @@
 """How good each model was at one cutoff after another, in the terminal."""
 
 import argparse
-import os
 import statistics
 import sys
 from pathlib import Path
@@ -9,6 +8,8 @@ from pathlib import Path
 import duckdb
 from rich.console import Console
 from rich.table import Table
+
+from exports.warehouse import database_path, open_to_read, terminal
 
 FOLDS = """
     select fold, cast(cutoff_at as date) as cutoff
@@ -42,9 +43,7 @@ def backtest(database: Path, console: Console, metric: str = "ndcg", k: int = 10
     duckdb.CatalogException
         When the file holds no build.
     """
-    if not database.exists():
-        raise FileNotFoundError(f"{database} is missing; `make backtest` builds it")
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with open_to_read(database, made_by="make backtest") as connection:
         folds = connection.execute(FOLDS).fetchall()
         values = {}
         for fold, model, value in connection.execute(VALUES, {"metric": metric, "k": k}).fetchall():
@@ -72,10 +71,8 @@ def main() -> int:
     parser.add_argument("--metric", default="ndcg")
     parser.add_argument("--k", type=int, default=10)
     options = parser.parse_args()
-    database = Path(os.environ.get("FORYOU_DATABASE", "warehouse.duckdb"))
-    console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
-        backtest(database, console, options.metric, options.k)
+        backtest(database_path(), terminal(), options.metric, options.k)
     except (FileNotFoundError, duckdb.Error) as error:
         print(f"foryou: {error}", file=sys.stderr)
         return 1

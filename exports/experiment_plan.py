@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 from statsmodels.stats.power import NormalIndPower
+
+from exports.warehouse import database_path, open_to_read, terminal
 
 BASELINES = """
     select metric, n_users, value, standard_deviation, n_users_per_day
@@ -102,9 +103,7 @@ def plan(
     duckdb.CatalogException
         When the table is not in it.
     """
-    if not database.exists():
-        raise FileNotFoundError(f"{database} is missing; `make build` builds it")
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with open_to_read(database) as connection:
         baselines = connection.execute(BASELINES).fetchall()
     if not baselines:
         console.print("Nothing was seen that an experiment could change: no likes, no clicks.")
@@ -145,10 +144,8 @@ def main() -> int:
     parser.add_argument("--power", type=float, default=0.8)
     parser.add_argument("--alpha", type=float, default=0.05)
     options = parser.parse_args()
-    database = Path(os.environ.get("FORYOU_DATABASE", "warehouse.duckdb"))
-    console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
-        plan(database, console, **vars(options))
+        plan(database_path(), terminal(), **vars(options))
     except (FileNotFoundError, ValueError, duckdb.Error) as error:
         print(f"foryou: {error}", file=sys.stderr)
         return 1

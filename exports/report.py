@@ -1,12 +1,13 @@
 """What was built, in the terminal: ten recommendations, the metrics, the tables to query."""
 
-import os
 import sys
 from pathlib import Path
 
 import duckdb
 from rich.console import Console
 from rich.table import Table
+
+from exports.warehouse import database_path, open_to_read, terminal
 
 N_ITEMS = 10
 K = 10
@@ -79,9 +80,7 @@ def report(database: Path, console: Console) -> None:
     duckdb.CatalogException
         When the file holds no build.
     """
-    if not database.exists():
-        raise FileNotFoundError(f"{database} is missing; `make build` builds it")
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with open_to_read(database) as connection:
         _print_recommendations(connection, console)
         _print_metrics(connection, console)
         _print_rejected(connection, console)
@@ -145,11 +144,8 @@ def _print_rejected(connection: duckdb.DuckDBPyConnection, console: Console) -> 
 
 def main() -> int:
     """Report on the database that FORYOU_DATABASE names; 0, or 1 when there is nothing."""
-    database = Path(os.environ.get("FORYOU_DATABASE", "warehouse.duckdb"))
-    # Piped into a file there is no width to fit; a narrow default would cut the reasons.
-    console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
-        report(database, console)
+        report(database_path(), terminal())
     except (FileNotFoundError, duckdb.Error) as error:
         print(f"foryou: {error}", file=sys.stderr)
         return 1

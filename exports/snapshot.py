@@ -21,6 +21,8 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
+from exports.warehouse import database_path, open_to_read
+
 PUBLISHED = Path("exports/published")
 # Name → what it is. Everything is in the owner's ids, and of the fold live where there are folds.
 TABLES = {
@@ -162,15 +164,13 @@ def publish(database: Path, into: Path = PUBLISHED, keep: int = 5) -> Path:
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1, is {keep}")
-    if not database.exists():
-        raise FileNotFoundError(f"{database} is missing; `make build` builds it")
-    into.mkdir(parents=True, exist_ok=True)
-    for leftover in into.glob(".partial-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    for leftover in [*into.glob(".current-*"), *into.glob(".foryou-*")]:
-        leftover.unlink()
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with open_to_read(database) as connection:
         run = last_run(connection)
+        into.mkdir(parents=True, exist_ok=True)
+        for leftover in into.glob(".partial-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in [*into.glob(".current-*"), *into.glob(".foryou-*")]:
+            leftover.unlink()
         folder = into / run.run_id
         if not folder.exists():
             partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=into))
@@ -205,13 +205,13 @@ def _write(connection: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> Non
             file = folder / f"{name}.parquet"
             relation = connection.sql(query)
             relation.write_parquet(str(file), compression="zstd")
-            _to_disk(file)
+            checksum = _to_disk(file)
             reports.execute(f"create table {name} as from read_parquet($1)", [str(file)])
             tables[name] = {
                 "file": file.name,
                 "n_rows": reports.execute(f"select count(*) from {name}").fetchone()[0],
                 "n_bytes": file.stat().st_size,
-                "sha256": hashlib.file_digest(file.open("rb"), "sha256").hexdigest(),
+                "sha256": checksum,
                 "columns": dict(zip(relation.columns, map(str, relation.types), strict=True)),
             }
     _to_disk(bi)
@@ -235,10 +235,11 @@ def _write(connection: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> Non
     _to_disk(path)
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until what was written is on the disk, so that no power cut leaves half of it."""
+def _to_disk(path: Path) -> str:
+    """Wait until what was written is on the disk, whole after a power cut, and give its SHA-256."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _switch(folder: Path, into: Path) -> None:
@@ -270,9 +271,8 @@ def main() -> int:
     parser.add_argument("--into", type=Path, default=PUBLISHED)
     parser.add_argument("--keep", type=int, default=5, help="runs that stay, the newest")
     options = parser.parse_args()
-    database = Path(os.environ.get("FORYOU_DATABASE", "warehouse.duckdb"))
     try:
-        folder = publish(database, options.into, options.keep)
+        folder = publish(database_path(), options.into, options.keep)
     except (NotPublishedError, ValueError, OSError, duckdb.Error) as error:
         print(f"foryou: not published: {error}", file=sys.stderr)
         return 1

@@ -110,6 +110,13 @@ def built(tmp_path_factory) -> Warehouse:
     return warehouse
 
 
+@pytest.fixture
+def copy(built, warehouse) -> Warehouse:
+    """The default data as built, to be built on."""
+    shutil.copy(built.database, warehouse.database)
+    return warehouse
+
+
 RATINGS = "userId,movieId,rating,timestamp"
 MOVIES = "movieId,title,genres"
 

@@ -1,20 +1,11 @@
 """Builds that are not good enough stop by name; what was measured and how lists change is kept."""
 
-import shutil
-
 import duckdb
 import pytest
 
 LAST = ("build", "--exclude-resource-types", "unit_test", "--select")
 GATED = (*LAST, "quality_gates", "metrics_history")
 NDCG = {"metric": "ndcg", "k": 10}
-
-
-@pytest.fixture
-def copy(built, warehouse):
-    """The default data as built, to be built on."""
-    shutil.copy(built.database, warehouse.database)
-    return warehouse
 
 
 def runs(warehouse) -> list[tuple]:

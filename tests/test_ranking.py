@@ -1,7 +1,5 @@
 """What rankers learn: on rows made up so that the right order is known, and on the default data."""
 
-import shutil
-
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -215,13 +213,12 @@ def test_features_are_finite_or_missing(built):
     assert built.infinite_features("holdout") == []
 
 
-def test_one_may_be_forced_to_serve(built, warehouse):
-    shutil.copy(built.database, warehouse.database)
-    result = warehouse.dbt(
+def test_one_may_be_forced_to_serve(copy):
+    result = copy.dbt(
         "run", "--select", "ranker_choice", "served_candidates", served_ranker="blend"
     )
     assert result.returncode == 0, result.stdout
-    assert warehouse.rows("select distinct ranker from ranking.ranker_choice where is_served") == [
+    assert copy.rows("select distinct ranker from ranking.ranker_choice where is_served") == [
         ("blend",)
     ]
 

@@ -21,13 +21,6 @@ SMALL = ("build", "--exclude-resource-types", "unit_test", "--select", "feature_
 
 
 @pytest.fixture
-def copy(built, warehouse):
-    """The default data as built, to be built on."""
-    shutil.copy(built.database, warehouse.database)
-    return warehouse
-
-
-@pytest.fixture
 def into(tmp_path) -> Path:
     return tmp_path / "published"
 

@@ -12,7 +12,7 @@
         );
         insert into builds.runs (run_id, ran_at, command) values (
             '{{ invocation_id }}',
-            cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp),
+            {{ run_began_at() }},
             {{ quoted(flags.WHICH) }}
         );
     {%- endif -%}

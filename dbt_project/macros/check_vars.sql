@@ -44,8 +44,8 @@
         'dlrm_epochs', 'recommendations_k', 'similar_items_k', 'rerank_k',
         'reason_max_rank', 'reason_history', 'reason_sources', 'reason_top_items',
         'exploration_items', 'jackknife_groups', 'ann_recall_k', 'ann_recall_users',
-        'survey_attribute_items', 'cold_start_min_items', 'gap_min_users', 'experiment_pre_days', 'experiment_planned_users',
-        'off_policy_parts', 'experiment_plan_days',
+        'survey_attribute_items', 'cold_start_min_items', 'gap_min_users', 'experiment_pre_days',
+        'experiment_planned_users', 'experiment_plan_days', 'off_policy_parts',
     ] -%}
     {%- set whole_numbers_or_0 = ['earlier_folds', 'exploration_every', 'exploration_max_users'] -%}
     {#- var → lowest, highest (none: no bound), whether the lowest itself is allowed, null allowed -#}

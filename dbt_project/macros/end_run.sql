@@ -9,7 +9,7 @@
         set
             n_nodes = {{ results | length }},
             n_failed = {{ failed | length }},
-            duration_seconds = epoch(now()) - epoch(timestamptz '{{ run_started_at.isoformat() }}')
+            duration_seconds = {{ seconds_since_run_began() }}
         where run_id = '{{ invocation_id }}'
     {%- endif -%}
 {%- endmacro %}

@@ -78,18 +78,26 @@ means as (
 
 ),
 
+with_half_widths as (
+
+    select
+        *,
+        1.96 * sqrt(greatest(mean_square - churn * churn, 0) / nullif(n_users - 1, 0))
+            as half_width
+    from means
+
+),
+
 final as (
 
     select
         k,
         n_users,
         churn,
-        churn - 1.96 * sqrt(greatest(mean_square - churn * churn, 0) / nullif(n_users - 1, 0))
-            as ci_low,
-        churn + 1.96 * sqrt(greatest(mean_square - churn * churn, 0) / nullif(n_users - 1, 0))
-            as ci_high,
+        churn - half_width as ci_low,
+        churn + half_width as ci_high,
         unchanged_share
-    from means
+    from with_half_widths
 
 )
 

@@ -95,13 +95,13 @@ final as (
 
     select
         '{{ invocation_id }}' as run_id,
-        cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp) as run_at,
+        {{ run_began_at() }} as run_at,
         nullif({{ quoted(env_var('FORYOU_COMMIT', '')) }}, '') as commit,
         cast({{ quoted(var('dataset')) }} as varchar) as dataset,
         fingerprints.data_fingerprint,
         cast({{ quoted(tojson(invocation_args_dict.vars or {}, sort_keys=true)) }} as json) as vars,
         -- Up to here: the tables that come after it take a moment more.
-        epoch(now()) - epoch(timestamptz '{{ run_started_at.isoformat() }}') as duration_seconds,
+        {{ seconds_since_run_began() }} as duration_seconds,
         measured.fold,
         measured.model,
         measured.metric,

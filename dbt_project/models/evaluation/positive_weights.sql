@@ -90,30 +90,36 @@ placed as (
 
 ),
 
-final as (
+with_propensities as (
 
     select
         placed.fold,
         placed.user_key,
         placed.item_key,
+        placed.popularity_place,
         greatest(
             coalesce(
                 item_propensities.propensity,
                 power(coalesce(placed.user_share_of_most, 0.0), {{ var('propensity_power') }})
             ),
             {{ var('min_propensity') }}
-        ) as propensity,
-        1.0 / greatest(
-            coalesce(
-                item_propensities.propensity,
-                power(coalesce(placed.user_share_of_most, 0.0), {{ var('propensity_power') }})
-            ),
-            {{ var('min_propensity') }}
-        ) as weight,
-        placed.popularity_place
+        ) as propensity
     from placed
     left join item_propensities on placed.item_key = item_propensities.item_key
     where placed.is_to_be_found
+
+),
+
+final as (
+
+    select
+        fold,
+        user_key,
+        item_key,
+        propensity,
+        1.0 / propensity as weight,
+        popularity_place
+    from with_propensities
 
 )
 
