@@ -80,7 +80,7 @@ def test_every_model_and_column_is_described_and_tested(manifest, models, built)
             "select feature from features.feature_definitions where description <> ''"
         )
     }
-    gathers = {"ranking_features", "ranking_examples"}
+    gathers = {"candidate_scores", "ranking_features", "ranking_examples"}
     undescribed = []
     for node in models.values():
         columns = {name for name, column in node["columns"].items() if column["description"]}

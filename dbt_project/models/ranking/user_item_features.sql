@@ -18,10 +18,9 @@ fold_users as (
 
 ),
 
-candidates as (
+candidate_scores as (
 
-    select * from {{ ref('candidates') }}
-    where {{ in_current_fold() }} and {{ in_current_users() }}
+    select * from {{ ref('candidate_scores') }}
 
 ),
 
@@ -85,38 +84,6 @@ vectors as (
 
 ),
 {% endfor %}
-
--- What each source says. Scores of different users do not compare: each is set against the best
--- that the source gives the user.
-relative as (
-
-    select
-        fold,
-        user_key,
-        item_key,
-        source,
-        rank,
-        score / nullif(max(score) over (partition by fold, user_key, source), 0.0) as score
-    from candidates
-
-),
-
-said as (
-
-    select
-        fold,
-        user_key,
-        item_key,
-        {%- for source in all_sources() %}
-        max(rank) filter (where source = '{{ source }}') as {{ source }}_rank,
-        max(score) filter (where source = '{{ source }}') as {{ source }}_score,
-        {%- endfor %}
-        count(*) as n_sources,
-        min(rank) as best_rank
-    from relative
-    group by fold, user_key, item_key
-
-),
 
 last_likes as (
 
@@ -281,11 +248,11 @@ final as (
         candidate_pool.item_key,
         candidate_pool.score as pool_score,
         candidate_pool.rank as pool_rank,
-        said.n_sources,
-        said.best_rank,
+        candidate_scores.n_sources,
+        candidate_scores.best_rank,
         {%- for source in all_sources() %}
-        said.{{ source }}_rank,
-        said.{{ source }}_score,
+        candidate_scores.{{ source }}_rank,
+        candidate_scores.{{ source }}_score,
         {%- endfor %}
         {%- for source in ['cooccurrence', 'transitions', 'rp3beta'] %}
         {%- if source in neighbor_models() %}
@@ -315,7 +282,7 @@ final as (
         - coalesce(item_features.days_since_first_interaction, item_features.days_since_release)
             as days_new_to_user
     from candidate_pool
-    inner join said using (fold, user_key, item_key)
+    inner join candidate_scores using (fold, user_key, item_key)
     inner join user_features
         on
             candidate_pool.fold = user_features.fold
