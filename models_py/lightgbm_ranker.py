@@ -199,10 +199,26 @@ class LightGBMRanker:
             2020).
         """
         gain = self.booster_.feature_importance("gain", iteration=self.n_trees)
+        shap = self.contributions(features, categories)
+        return gain / max(gain.sum(), 1e-300), np.abs(shap).mean(axis=0)
+
+    def contributions(self, features: np.ndarray, categories: np.ndarray) -> np.ndarray:
+        """Say what each column adds to the score of each row.
+
+        Parameters
+        ----------
+        features, categories : arrays, shapes (n, n_features) and (n, n_categories)
+            Rows to explain.
+
+        Returns
+        -------
+        float array, shape (n, n_features + n_categories)
+            SHAP values: with what all rows have in common, they add up to the score.
+        """
         shap = self.booster_.predict(
             _joined(features, categories), num_iteration=self.n_trees, pred_contrib=True
         )
-        return gain / max(gain.sum(), 1e-300), np.abs(shap[:, :-1]).mean(axis=0)
+        return shap[:, :-1]
 
     def to_text(self) -> str:
         """Write the trees in LightGBM's own format."""

@@ -151,6 +151,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     parameters["ranker"] = _one(
         cursor, "select ranker from ranking.ranker_choice where fold = 'live' and is_served"
     )
+    parameters["als_penalty"] = _als_penalty(cursor, parameters)
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2, sort_keys=True) + "\n")
 
     _write_names(cursor, folder)
@@ -463,3 +464,16 @@ def _write_lists(cursor: duckdb.DuckDBPyConnection, folder: Path, n_users: int) 
                 yield batch.select(["user_key", "item_key", "score"])
 
     write_groups(folder, "lists", numbers(), n_users)
+
+
+def _als_penalty(cursor: duckdb.DuckDBPyConnection, parameters: dict) -> float:
+    """The L2 penalty that ALS was fitted with, as models_py.als works it out of the likes."""
+    total, n_rows = cursor.execute(
+        """
+        select coalesce(sum(weight), 0.0), count(distinct user_key) + count(distinct item_key)
+        from folds.user_items
+        where fold = 'live' and is_positive
+        """
+    ).fetchone()
+    mean_confidence = 2 * parameters["als_alpha"] * total / max(1, n_rows)
+    return parameters["als_regularization"] * mean_confidence

@@ -139,11 +139,13 @@ freshened as (
     select
         ruled.*,
         ruled.relevance_by_rules * (
-            1.0 + {{ var('freshness_boost') }} * coalesce(
-                {{ half_life_decay(
+            1.0 + {{ var('freshness_boost') }} * case
+                -- Of an item that came nobody knows when it cannot be said that it is fresh.
+                when item_features.age_days is null then 0.0
+                else {{ half_life_decay(
                     'item_features.age_days', var('freshness_half_life_days')
-                ) }}, 0.0
-            )
+                ) }}
+            end
         ) as relevance,
         row_number() over (
             partition by ruled.fold, ruled.user_key

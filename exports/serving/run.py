@@ -1,0 +1,364 @@
+"""One published run, opened for the service: what is large is mapped, and a part that is broken
+is left out and said so, so that what is whole can still be served."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from exports.serving.artifacts import NEIGHBORS
+from models_py.columnar import Columnar
+
+
+class BrokenRunError(Exception):
+    """A published run that cannot be served at all: file, what is wrong, and what to do."""
+
+
+class Group:
+    """Rows that belong to keys, such as the history of each user.
+
+    Parameters
+    ----------
+    folder : Path
+        As ``artifacts.write_groups`` wrote it.
+
+    Raises
+    ------
+    ValueError, OSError
+        When an array is missing, cut short, or not as long as the others.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.starts, self.ends = (np.load(folder / f"{its}.npy") for its in ("starts", "ends"))
+        self.columns = {
+            path.stem: np.load(path, mmap_mode="r")
+            for path in sorted(folder.glob("*.npy"))
+            if path.stem not in ("starts", "ends")
+        }
+        n_rows = {len(column) for column in self.columns.values()} or {0}
+        if len(n_rows) > 1 or self.ends.max(initial=0) > max(n_rows):
+            raise ValueError(f"{folder}: columns have {sorted(n_rows)} rows, and keys point further")
+
+    def rows(self, key: int) -> slice:
+        """Say which rows are those of a key; none of a key that is too large."""
+        if not 0 <= key < len(self.starts):
+            return slice(0, 0)
+        return slice(int(self.starts[key]), int(self.ends[key]))
+
+    def of(self, key: int, column: str) -> np.ndarray:
+        """Give a column of the rows of a key."""
+        if column not in self.columns:
+            return np.empty(0)
+        return np.asarray(self.columns[column][self.rows(key)])
+
+    def of_all(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give the rows of several keys, one key after the other, and the place of each's key."""
+        starts, ends = self.starts[keys], self.ends[keys]
+        lengths = ends - starts
+        owners = np.repeat(np.arange(len(keys)), lengths)
+        firsts = np.cumsum(lengths) - lengths
+        return np.arange(lengths.sum()) - (firsts - starts)[owners], owners
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What the ranker that serves has learned, and how it is told of a candidate."""
+
+    name: str
+    columnar: Columnar
+    scores: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """(features, categories) → score of each row."""
+    contributions: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
+    """(features, categories) → what each column adds to a row's score; None where it cannot say."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A business rule that holds, about one item."""
+
+    rule_id: str
+    item_key: int
+    action: str
+    value: float | None
+    reason: str | None
+
+
+@dataclass
+class Run:
+    """A published run.
+
+    Parameters
+    ----------
+    folder : Path
+        ``exports/published/<run id>``.
+
+    Raises
+    ------
+    BrokenRunError
+        When not even the items and the parameters can be read.
+    """
+
+    folder: Path
+    problems: dict[str, str] = field(default_factory=dict)
+    """Part → what is wrong with it."""
+
+    def __post_init__(self) -> None:
+        try:
+            self.manifest = json.loads((self.folder / "manifest.json").read_text())
+            self.run_id: str = self.manifest["run_id"]
+            self.parameters = json.loads((self.arrays / "parameters.json").read_text())
+            self._open_items()
+            self._open_users()
+        except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
+            raise BrokenRunError(
+                f"{self.folder} cannot be served: {error}; `make publish` writes it anew"
+            ) from error
+        self.histories = self._part("histories", lambda: Group(self.arrays / "histories"))
+        self.attributes = self._part("attributes", lambda: Group(self.arrays / "attributes"))
+        self.similar_items = self._part(
+            "similar_items", lambda: Group(self.arrays / "similar_items")
+        )
+        self.segment_items = self._part(
+            "segment_items",
+            lambda: Group(self.arrays / "segment_items"),
+            self.parameters["segment_attributes"],
+        )
+        self.explored = self._part(
+            "explored", lambda: Group(self.arrays / "explored"), self.parameters["exploration_places"]
+        )
+        self.sponsored = self._part(
+            "sponsored", lambda: Group(self.arrays / "sponsored"), self.parameters["sponsored_slots"]
+        )
+        self.pools = self._part("pools", lambda: Group(self.arrays / "pools"))
+        self.lists = self._part("lists", lambda: Group(self.arrays / "lists"))
+        self.list_words = self._part("lists", self._open_words)
+        self.neighbors = {
+            source: group
+            for source in NEIGHBORS
+            if source == "cooccurrence" or source in self.parameters["sources"]
+            if (
+                group := self._part(
+                    f"neighbors of {source}",
+                    lambda source=source: Group(self.arrays / "neighbors" / source),
+                )
+            )
+        }
+        self.cold_start = self._part("cold_start_recommendations", self._open_cold_start) or {}
+        self.rules = self._part("rules", self._open_rules) or []
+        self.ranker = self._part("ranker", self._open_ranker, self.parameters["ranker"] != "blend")
+
+    @property
+    def arrays(self) -> Path:
+        """Where the arrays are."""
+        return self.folder / "serving"
+
+    def _part(self, name: str, open_it: Callable, wanted=True):
+        if not wanted:
+            return None
+        try:
+            return open_it()
+        except Exception as error:  # noqa: BLE001 - whatever a broken file makes a library raise
+            self.problems[name] = f"{type(error).__name__}: {error}"
+            return None
+
+    def _open_items(self) -> None:
+        rows = pq.read_table(self.folder / "items.parquet")
+        keys = rows["item_key"].to_numpy()
+        self.n_items = int(keys.max(initial=0)) + 1
+        self.item_ids, self.titles, self.extras = (
+            _by_key(rows[name].to_pylist(), keys, self.n_items)
+            for name in ("item_id", "title", "extra")
+        )
+        self.item_keys = dict(zip(rows["item_id"].to_pylist(), keys.tolist(), strict=True))
+        self.items = {
+            path.stem: np.load(path, mmap_mode="r")
+            for path in sorted((self.arrays / "items").glob("*.npy"))
+        }
+        self.is_recommendable = np.asarray(self.items["is_recommendable"])
+        self.item_features = np.load(self.arrays / "item_features.npy", mmap_mode="r")
+        if len(self.item_features) != self.n_items or len(self.is_recommendable) != self.n_items:
+            raise ValueError("arrays of items are not as long as items.parquet says")
+
+    def _open_users(self) -> None:
+        rows = pq.read_table(self.folder / "users.parquet", columns=["user_id", "user_key"])
+        self.user_keys = dict(
+            zip(rows["user_id"].to_pylist(), rows["user_key"].to_pylist(), strict=True)
+        )
+        self.users = {
+            path.stem: np.load(path, mmap_mode="r")
+            for path in sorted((self.arrays / "users").glob("*.npy"))
+        }
+        self.user_features = np.load(self.arrays / "user_features.npy", mmap_mode="r")
+
+    def _open_words(self) -> pa.Table:
+        return pa.ipc.open_file(pa.memory_map(str(self.arrays / "list_words.arrow"))).read_all()
+
+    def _open_cold_start(self) -> dict[tuple[str, str], list[dict]]:
+        lists: dict[tuple[str, str], list[dict]] = {}
+        rows = pq.read_table(self.folder / "cold_start_recommendations.parquet")
+        for row in rows.sort_by([("kind", "ascending"), ("rank", "ascending")]).to_pylist():
+            lists.setdefault((row["kind"], row["audience"]), []).append(row)
+        return lists
+
+    def _open_rules(self) -> list[Rule]:
+        rows = pq.read_table(self.arrays / "rules.parquet").to_pylist()
+        return [Rule(**row) for row in rows]
+
+    def _open_ranker(self) -> Ranker:
+        name = self.parameters["ranker"]
+        artifact = json.loads((self.arrays / "ranker.json").read_text())
+        columnar = Columnar(self.feature_definitions, artifact["vocabularies"])
+        if name == "lightgbm":
+            from models_py.lightgbm_ranker import LightGBMRanker
+
+            model = LightGBMRanker.from_text(artifact["model"])
+            return Ranker(name, columnar, model.scores, model.contributions)
+        # Brings torch, which a service that ranks by trees need not load.
+        from models_py.ranking import RANKERS
+
+        model = RANKERS[name][0].from_text(artifact["model"])
+        return Ranker(name, columnar, model.scores, None)
+
+    @cached_property
+    def feature_definitions(self) -> pa.Table:
+        """One row per feature, as the rankers were told them."""
+        return pq.read_table(self.folder / "feature_definitions.parquet")
+
+    def features_of(self, model: str, kind: str) -> list[tuple[str, str]]:
+        """Name the features of a model, as the ranker and as its table call them."""
+        rows = self.feature_definitions.sort_by("feature").to_pylist()
+        return [
+            (row["feature"], row["column_name"])
+            for row in rows
+            if row["feature_model"] == model and row["type"] == kind
+        ]
+
+    @cached_property
+    def attribute_names(self) -> list[tuple[str, str]]:
+        """(kind, attribute) of each number."""
+        rows = pq.read_table(self.arrays / "attribute_names.parquet")
+        return list(zip(rows["kind"].to_pylist(), rows["attribute"].to_pylist(), strict=True))
+
+    @cached_property
+    def is_said(self) -> np.ndarray:
+        """Whether each attribute is one that tastes are made of, and no text."""
+        texts = set(self.parameters["content_text_kinds"] or [])
+        return np.array([kind not in texts for kind, _ in self.attribute_names], dtype=bool)
+
+    @cached_property
+    def kind_codes(self) -> np.ndarray:
+        """Of each attribute the place of its kind among category, tag and brand; -1: another."""
+        codes = {"category": 0, "tag": 1, "brand": 2}
+        return np.array([codes.get(kind, -1) for kind, _ in self.attribute_names], dtype=np.int8)
+
+    @cached_property
+    def attribute_numbers(self) -> dict[tuple[str, str], int]:
+        """(kind, attribute) → its number."""
+        return {name: number for number, name in enumerate(self.attribute_names)}
+
+    def attributes_of(self, item: int) -> list[tuple[str, str]]:
+        """(kind, attribute) of an item."""
+        if self.attributes is None:
+            return []
+        return [self.attribute_names[number] for number in self.attributes.of(item, "number")]
+
+    def items_with(self, attribute: int) -> np.ndarray:
+        """Keys of the items that have the attribute of this number, ascending."""
+        owners, starts = self._items_by_attribute
+        return owners[starts[attribute] : starts[attribute + 1]]
+
+    @cached_property
+    def _items_by_attribute(self) -> tuple[np.ndarray, np.ndarray]:
+        n = len(self.attribute_names)
+        if self.attributes is None:
+            return np.empty(0, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)
+        rows, owners = self.attributes.of_all(np.arange(self.n_items))
+        numbers = np.asarray(self.attributes.columns["number"])[rows]
+        order = np.argsort(numbers, kind="stable")
+        return owners[order], np.searchsorted(numbers[order], np.arange(n + 1))
+
+    @cached_property
+    def segments(self) -> list[tuple[str, str]]:
+        """(segment, label) of each number."""
+        rows = pq.read_table(self.arrays / "segments.parquet")
+        return list(zip(rows["segment"].to_pylist(), rows["label"].to_pylist(), strict=True))
+
+    @cached_property
+    def segment_numbers(self) -> dict[str, int]:
+        """Segment → its number."""
+        return {segment: number for number, (segment, _) in enumerate(self.segments)}
+
+    @cached_property
+    def sponsored_reasons(self) -> list[str]:
+        """What is said of a sponsored place."""
+        return pq.read_table(self.arrays / "sponsored_reasons.parquet")["reason"].to_pylist()
+
+    @cached_property
+    def reason_templates(self) -> dict[str, tuple[str, str]]:
+        """Source → what is said where it knows an item of the user's, and where not."""
+        rows = pq.read_table(self.arrays / "reason_templates.parquet").to_pylist()
+        return {
+            row["source"]: (row["template"], row["template_without_item"]) for row in rows
+        }
+
+    @cached_property
+    def user_categories(self) -> dict[str, list]:
+        """Feature → its value for each user key."""
+        path = self.arrays / "user_features_categories.parquet"
+        if not path.exists():
+            return {}
+        rows = pq.read_table(path)
+        return {
+            feature: rows[column].to_pylist()
+            for feature, column in self.features_of("user_features", "category")
+        }
+
+    @cached_property
+    def by_popularity(self) -> np.ndarray:
+        """Keys of items that anybody likes, the most liked first."""
+        return self._order(self.items["n_positive_users"])
+
+    @cached_property
+    def by_trend(self) -> np.ndarray:
+        """Keys of items that anybody likes, those most liked of late first."""
+        return self._order(self.items["trending_score"])
+
+    def _order(self, scores: np.ndarray) -> np.ndarray:
+        keys = np.flatnonzero(self.is_recommendable & (self.items["n_positive_users"] > 0))
+        return keys[np.lexsort((keys, -np.asarray(scores)[keys]))]
+
+    @cached_property
+    def fillers(self) -> np.ndarray:
+        """Keys of all items that may be shown, in the order in which they fill up short lists."""
+        keys = np.flatnonzero(self.is_recommendable)
+        trend, n_users = (
+            np.asarray(self.items[name])[keys] for name in ("trending_score", "n_users")
+        )
+        return keys[np.lexsort((keys, -n_users, -trend))]
+
+    @cached_property
+    def segment_affinities(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Segment → keys of items, ascending, and how much more it likes each than all do."""
+        if self.segment_items is None:
+            return {}
+        affinities = {}
+        for number in range(len(self.segments)):
+            keys = self.segment_items.of(number, "item_key")
+            order = np.argsort(keys)
+            affinities[number] = (
+                keys[order], self.segment_items.of(number, "affinity")[order]
+            )  # fmt: skip
+        return affinities
+
+
+def _by_key(values: list, keys: np.ndarray, n: int) -> list:
+    placed = [None] * n
+    for key, value in zip(keys.tolist(), values, strict=True):
+        placed[key] = value
+    return placed

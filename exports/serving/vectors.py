@@ -1,0 +1,96 @@
+"""Vectors of a published run: those of the build, and a user's made anew from the last likes."""
+
+from functools import cached_property
+
+import numpy as np
+
+from exports.serving.person import Person
+from exports.serving.run import Run
+
+
+class VectorSource:
+    """A source that compares vectors.
+
+    Parameters
+    ----------
+    run : Run
+        The published run.
+    source : str
+        als, svd, embedding or two_tower.
+
+    Raises
+    ------
+    OSError, ValueError
+        When its files are missing or cut short.
+    """
+
+    def __init__(self, run: Run, source: str) -> None:
+        self.run, self.source = run, source
+        folder = run.arrays / "vectors"
+        self.items = np.load(folder / f"{source}.item.npy", mmap_mode="r")
+        self.users = np.load(folder / f"{source}.user.npy", mmap_mode="r")
+        self.item_rows = _rows(np.load(folder / f"{source}.item_keys.npy"), run.n_items)
+        user_keys = np.load(folder / f"{source}.user_keys.npy")
+        self.user_rows = _rows(user_keys, len(run.user_features))
+
+    def of_items(self, items: np.ndarray) -> np.ndarray:
+        """Give the vectors of items, float32 (n, d); NaN where there is none."""
+        rows = self.item_rows[items]
+        vectors = self.items[np.maximum(rows, 0)]
+        vectors[rows < 0] = np.nan
+        return vectors
+
+    def of(self, person: Person) -> np.ndarray | None:
+        """Give the person's vector, float32 (d,); None where nothing is known of them here.
+
+        It is the build's for whom nothing has happened since; else it is made of all likes.
+        """
+        if not person.is_changed:
+            if person.user_key is None or self.user_rows[person.user_key] < 0:
+                return None
+            return np.asarray(self.users[self.user_rows[person.user_key]])
+        return getattr(self, f"_{self.source}")(person)
+
+    @cached_property
+    def _gram(self) -> np.ndarray:
+        factors = np.asarray(self.items, dtype=np.float64)
+        return factors.T @ factors
+
+    def _known(self, person: Person) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors of the likes that have one, and which these are."""
+        rows = self.item_rows[person.likes]
+        return np.asarray(self.items[rows[rows >= 0]], dtype=np.float64), rows >= 0
+
+    def _als(self, person: Person) -> np.ndarray | None:
+        """Hu, Koren, Volinsky (ICDM 2008), equation 4."""
+        factors, is_known = self._known(person)
+        if not len(factors):
+            return None
+        confidences = 1.0 + self.run.parameters["als_alpha"] * person.weights[is_known]
+        left = (
+            self._gram
+            + (factors * (confidences - 1.0)[:, None]).T @ factors
+            + self.run.parameters["als_penalty"] * np.eye(factors.shape[1])
+        )
+        return np.linalg.solve(left, confidences @ factors).astype(np.float32)
+
+    def _svd(self, person: Person) -> np.ndarray | None:
+        factors, is_known = self._known(person)
+        if not len(factors):
+            return None
+        return (person.weights[is_known] @ factors).astype(np.float32)
+
+    def _embedding(self, person: Person) -> np.ndarray | None:
+        """Where the last likes are, newer ones counting more; of length 1."""
+        history, decay = self.run.parameters["histories"]["embedding"]
+        rows = self.item_rows[person.likes[:history]]
+        weights = np.power(decay, np.arange(len(rows)), dtype=np.float32)
+        vector = weights[rows >= 0] @ np.asarray(self.items[rows[rows >= 0]])
+        length = np.linalg.norm(vector)
+        return (vector / length).astype(np.float32) if length else None
+
+
+def _rows(keys: np.ndarray, n: int) -> np.ndarray:
+    rows = np.full(n, -1, dtype=np.int32)
+    rows[keys] = np.arange(len(keys))
+    return rows
