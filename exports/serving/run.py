@@ -37,7 +37,7 @@ class Group:
     def __init__(self, folder: Path) -> None:
         self.starts, self.ends = (np.load(folder / f"{its}.npy") for its in ("starts", "ends"))
         self.columns = {
-            path.stem: np.load(path, mmap_mode="r")
+            path.stem: mapped(path)
             for path in sorted(folder.glob("*.npy"))
             if path.stem not in ("starts", "ends")
         }
@@ -177,11 +177,11 @@ class Run:
         )
         self.item_keys = dict(zip(rows["item_id"].to_pylist(), keys.tolist(), strict=True))
         self.items = {
-            path.stem: np.load(path, mmap_mode="r")
+            path.stem: mapped(path)
             for path in sorted((self.arrays / "items").glob("*.npy"))
         }
-        self.is_recommendable = np.asarray(self.items["is_recommendable"])
-        self.item_features = np.load(self.arrays / "item_features.npy", mmap_mode="r")
+        self.is_recommendable = self.items["is_recommendable"]
+        self.item_features = mapped(self.arrays / "item_features.npy")
         if len(self.item_features) != self.n_items or len(self.is_recommendable) != self.n_items:
             raise ValueError("arrays of items are not as long as items.parquet says")
 
@@ -191,10 +191,10 @@ class Run:
             zip(rows["user_id"].to_pylist(), rows["user_key"].to_pylist(), strict=True)
         )
         self.users = {
-            path.stem: np.load(path, mmap_mode="r")
+            path.stem: mapped(path)
             for path in sorted((self.arrays / "users").glob("*.npy"))
         }
-        self.user_features = np.load(self.arrays / "user_features.npy", mmap_mode="r")
+        self.user_features = mapped(self.arrays / "user_features.npy")
 
     def _open_words(self) -> pa.Table:
         return pa.ipc.open_file(pa.memory_map(str(self.arrays / "list_words.arrow"))).read_all()
@@ -232,12 +232,15 @@ class Run:
 
     def features_of(self, model: str, kind: str) -> list[tuple[str, str]]:
         """Name the features of a model, as the ranker and as its table call them."""
-        rows = self.feature_definitions.sort_by("feature").to_pylist()
-        return [
-            (row["feature"], row["column_name"])
-            for row in rows
-            if row["feature_model"] == model and row["type"] == kind
-        ]
+        return self._features.get((model, kind), [])
+
+    @cached_property
+    def _features(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        features: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for row in self.feature_definitions.sort_by("feature").to_pylist():
+            of_model = features.setdefault((row["feature_model"], row["type"]), [])
+            of_model.append((row["feature"], row["column_name"]))
+        return features
 
     @cached_property
     def attribute_names(self) -> list[tuple[str, str]]:
@@ -355,6 +358,11 @@ class Run:
                 keys[order], self.segment_items.of(number, "affinity")[order]
             )  # fmt: skip
         return affinities
+
+
+def mapped(path: Path) -> np.ndarray:
+    """Open an array that stays on the disk until it is looked at."""
+    return np.asarray(np.load(path, mmap_mode="r"))
 
 
 def _by_key(values: list, keys: np.ndarray, n: int) -> list:

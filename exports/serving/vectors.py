@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from exports.serving.person import Person
-from exports.serving.run import Run
+from exports.serving.run import Run, mapped
 
 
 class VectorSource:
@@ -27,8 +27,8 @@ class VectorSource:
     def __init__(self, run: Run, source: str) -> None:
         self.run, self.source = run, source
         folder = run.arrays / "vectors"
-        self.items = np.load(folder / f"{source}.item.npy", mmap_mode="r")
-        self.users = np.load(folder / f"{source}.user.npy", mmap_mode="r")
+        self.items = mapped(folder / f"{source}.item.npy")
+        self.users = mapped(folder / f"{source}.user.npy")
         self.item_rows = _rows(np.load(folder / f"{source}.item_keys.npy"), run.n_items)
         user_keys = np.load(folder / f"{source}.user_keys.npy")
         self.user_rows = _rows(user_keys, len(run.user_features))
