@@ -121,7 +121,7 @@
         'reason_min_similarity': [0, 1, false, false],
     } -%}
     {%- set spelt_out = [
-        'data_dir', 'datasets', 'amazon_category', 'value_ranges', 'as_of', 'not_before',
+        'data_dir', 'datasets', 'amazon_category', 'event_log', 'value_ranges', 'as_of', 'not_before',
         'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms',
         'custom', 'attach', 'folds', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
         'metric_segments', 'metric_ks', 'candidate_recall_ks', 'content_text_kinds',
@@ -421,6 +421,13 @@
     {#- The folder goes into file names within SQL. -#}
     {%- if var('data_dir') is not string or "'" in var('data_dir') -%}
         {%- do problems.append("data_dir: must be a path without a single quote, is " ~ var('data_dir')) -%}
+    {%- endif -%}
+
+    {%- if var('event_log') is not none
+        and (var('event_log') is not string or "'" in var('event_log')) -%}
+        {%- do problems.append(
+            "event_log: must be a folder without a single quote, or null, is " ~ var('event_log')
+        ) -%}
     {%- endif -%}
 
     {%- if not modules.re.match('[A-Za-z0-9_]+$', var('amazon_category') | string) -%}

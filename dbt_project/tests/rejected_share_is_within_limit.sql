@@ -3,7 +3,7 @@
 
 with loaded as (
 
-    select count(*) as n_rows from {{ ref('loaded_interactions') }}
+    select count(*) as n_rows from {{ ref('numbered_interactions') }}
 
 ),
 

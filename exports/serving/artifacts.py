@@ -83,6 +83,18 @@ SEGMENT_ITEMS = """
     where items.fold = 'live'
     order by segments.number, items.like_share desc, items.item_key
 """
+# What the survey makes of each attribute that can be chosen.
+ATTRIBUTE_ITEMS = """
+    select
+        cast(numbers.number as integer) as number,
+        of_attributes.item_key,
+        of_attributes.weight,
+        of_attributes.quality
+    from candidates.attribute_items as of_attributes
+    inner join numbers using (kind, attribute)
+    where of_attributes.fold = 'live'
+    order by numbers.number, of_attributes.rank
+"""
 SIMILAR_ITEMS = """
     select
         items.item_key,
@@ -166,6 +178,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     grouped = {
         "histories": (HISTORIES, n_users),
         "attributes": (ATTRIBUTES, n_items),
+        "attribute_items": (ATTRIBUTE_ITEMS, _one(cursor, "select count(*) from numbers")),
         "similar_items": (SIMILAR_ITEMS, n_items),
     }
     if parameters["segment_attributes"]:

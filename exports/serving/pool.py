@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exports.serving.exact import doubles, exact_sums
+from exports.serving.exact import exact_sums
 from exports.serving.person import Person
-from exports.serving.run import Group, Run
+from exports.serving.run import Run
 
 # Digits after the point that the SQL models give a score.
 NEIGHBOR_SCALES = {"cooccurrence": 12, "transitions": 12, "rp3beta": 13}
@@ -59,7 +59,7 @@ def listed(order: np.ndarray, met: np.ndarray, k: int) -> np.ndarray:
     """Take the first k of an order that the person has not met."""
     # What is longer than that cannot be reached.
     head = order[: len(met) + k]
-    return head[~_is_in(head, met)][:k]
+    return head[~is_among(head, met)][:k]
 
 
 def neighbor_list(
@@ -92,7 +92,7 @@ def best(
     run: Run, person: Person, items: np.ndarray, scores: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Keep the k best that may be shown and that the person has not met, ties by item."""
-    is_kept = run.is_recommendable[items] & ~_is_in(items, person.met)
+    is_kept = run.is_recommendable[items] & ~is_among(items, person.met)
     items, scores = items[is_kept], scores[is_kept]
     order = np.lexsort((items, -scores))[:k]
     return items[order], scores[order]
@@ -113,7 +113,7 @@ def content_free_lists(run: Run, person: Person, k: int) -> Lists:
         rows = run.segment_items.rows(person.segment)
         order = run.segment_items.columns["item_key"][rows]
         shares = run.segment_items.columns["like_share"][rows]
-        places = np.flatnonzero(~_is_in(order[: len(person.met) + k], person.met))[:k]
+        places = np.flatnonzero(~is_among(order[: len(person.met) + k], person.met))[:k]
         lists["popular_in_segment"] = order[places], shares[places]
     for source in run.neighbors:
         if source in sources and len(person.likes):
@@ -145,7 +145,7 @@ def pooled(run: Run, lists: Lists, kept: Pool | None = None) -> Pool:
         parts.append(kept.items)
     items = np.unique(np.concatenate(parts or [np.empty(0, dtype=np.int64)])).astype(np.int64)
     ranks, relative = {}, {}
-    for source in parameters["sources"]:
+    for source in dict.fromkeys([*parameters["sources"], *lists]):
         of_source = np.full(len(items), np.nan, dtype=np.float32)
         of_scores = of_source.copy()
         if source in lists:
@@ -180,7 +180,33 @@ def pooled(run: Run, lists: Lists, kept: Pool | None = None) -> Pool:
     return pool.only(order[totals[order] > 0])
 
 
-def _is_in(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
+def survey_list(run: Run, person: Person, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Propose what fits the attributes that the person chose, as ``survey_candidates`` does.
+
+    Returns
+    -------
+    items, scores : arrays, shape (n,)
+        At most k, the best first, ties by item.
+    """
+    nothing = np.empty(0, dtype=np.int64), np.empty(0)
+    numbers = [run.attribute_numbers[its] for its in person.answers if its in run.attribute_numbers]
+    if not numbers or run.attribute_items is None:
+        return nothing
+    kinds = [run.attribute_names[number][0] for number in numbers]
+    lengths = np.sqrt([kinds.count(kind) for kind in kinds]) * len(set(kinds))
+    rows, owners = run.attribute_items.of_all(np.array(numbers))
+    items, places = np.unique(run.attribute_items.columns["item_key"][rows], return_inverse=True)
+    if not len(items):
+        return nothing
+    weights = run.attribute_items.columns["weight"][rows] / lengths[owners]
+    fits = exact_sums(weights, places, len(items), 12)
+    qualities = np.zeros(len(items))
+    qualities[places] = run.attribute_items.columns["quality"][rows]
+    scores = qualities * np.maximum(fits, 0.0) ** run.parameters["survey_content_power"]
+    return best(run, person, items.astype(np.int64), scores, k)
+
+
+def is_among(values: np.ndarray, ascending: np.ndarray) -> np.ndarray:
     """Whether each value is among some that are in ascending order."""
     if not len(ascending):
         return np.zeros(len(values), dtype=bool)

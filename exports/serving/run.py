@@ -121,6 +121,9 @@ class Run:
             ) from error
         self.histories = self._part("histories", lambda: Group(self.arrays / "histories"))
         self.attributes = self._part("attributes", lambda: Group(self.arrays / "attributes"))
+        self.attribute_items = self._part(
+            "attribute_items", lambda: Group(self.arrays / "attribute_items")
+        )
         self.similar_items = self._part(
             "similar_items", lambda: Group(self.arrays / "similar_items")
         )
@@ -264,6 +267,11 @@ class Run:
     def attribute_numbers(self) -> dict[tuple[str, str], int]:
         """(kind, attribute) → its number."""
         return {name: number for number, name in enumerate(self.attribute_names)}
+
+    def extra_of(self, item: int) -> dict | None:
+        """Give what the catalogue carries along of an item."""
+        extra = self.extras[item]
+        return None if extra is None else json.loads(extra)
 
     def attributes_of(self, item: int) -> list[tuple[str, str]]:
         """(kind, attribute) of an item."""

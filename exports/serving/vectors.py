@@ -56,6 +56,11 @@ class VectorSource:
         factors = np.asarray(self.items, dtype=np.float64)
         return factors.T @ factors
 
+    def warm_up(self) -> None:
+        """Work out once what folding in needs."""
+        if self.source == "als":
+            _ = self._gram
+
     def _known(self, person: Person) -> tuple[np.ndarray, np.ndarray]:
         """Vectors of the likes that have one, and which these are."""
         rows = self.item_rows[person.likes]

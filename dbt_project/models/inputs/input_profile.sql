@@ -2,7 +2,7 @@
 
 with loaded as (
 
-    select * from {{ ref('loaded_interactions') }}
+    select * from {{ ref('numbered_interactions') }}
 
 ),
 

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 -- One row per row of the source, with its number in the file. A file is read in one piece and in
--- its order, so where staging gives no number, the place in loaded_interactions does.
+-- its order, so where staging gives no number, the place in loaded_interactions does. What was
+-- posted to the online service stands beside it.
 
 with loaded as (
 
@@ -24,6 +25,12 @@ files as (
 
 ),
 
+posted as (
+
+    select * from {{ ref('stg_event_log__interactions') }}
+
+),
+
 final as (
 
     select
@@ -42,6 +49,22 @@ final as (
         coalesce(loaded.source_row, loaded.place - files.first_place + 1) as source_row
     from loaded
     inner join files on loaded.source_file = files.source_file
+    union all
+    select
+        user_id,
+        item_id,
+        event_id,
+        event_type,
+        null as split,
+        value_text,
+        occurred_at_text,
+        surplus_text,
+        null as attributes,
+        value,
+        occurred_at,
+        source_file,
+        source_row
+    from posted
 
 )
 

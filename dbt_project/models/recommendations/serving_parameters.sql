@@ -6,8 +6,10 @@
 {%- set by_split = var('blend_weights_by_split') %}
 {%- set parameters = {
     'has_event_times': has_event_times(),
+    'event_log': var('event_log'),
     'segment_attributes': var('segment_attributes'),
     'event_weights': var('event_weights'),
+    'value_ranges': var('value_ranges'),
     'positive_thresholds': var('positive_thresholds'),
     'sources': active_sources(),
     'vector_sources': vector_sources(),
@@ -47,8 +49,12 @@ with final as (
     select
         '{{ name }}' as name,
         {{ quoted(tojson(value)) }} as value
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    union all
+    {% endfor -%}
+    -- Events from then on were refused as future.
+    select
+        'events_until' as name,
+        cast(epoch({{ as_of() }}) as varchar) as value
 
 )
 

@@ -1,0 +1,22 @@
+{#- The lines of text files, with the file that each stands in. -#}
+{% macro lines_of(pattern) -%}
+    {{ return(adapter.dispatch('lines_of', 'foryou')(pattern)) }}
+{%- endmacro %}
+
+{% macro default__lines_of(pattern) -%}
+    (
+        select
+            line,
+            parse_filename(filename) as source_file
+        from read_csv(
+            {{ quoted(pattern) }},
+            columns = {'line': 'varchar'},
+            delim = '\x01',
+            quote = '',
+            escape = '',
+            header = false,
+            filename = true,
+            max_line_size = 10000000
+        )
+    )
+{%- endmacro %}
