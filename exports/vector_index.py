@@ -32,6 +32,11 @@ CLASSES = {FLAT: faiss.IndexFlatIP, IVF: faiss.IndexIVFFlat, HNSW: faiss.IndexHN
 # Beyond these a search takes as long as comparing every item, which finds all.
 MOST_CELLS = 0.5
 MOST_LOOKED_AT = 4096
+# What the manifest must say of an index for it to be opened.
+OPENED_BY = (
+    *("file", "n_bytes", "sha256", "keys", "keys_n_bytes", "keys_sha256"),
+    *("type", "dimensions", "n_items"),
+)
 
 VECTORS = "select key, vector from candidates.vectors where fold = 'live' and source = $1"
 
@@ -129,7 +134,8 @@ def write_indexes(
     that takes as long as comparing all, all are compared. The same vectors make the same files.
 
     If the previous run has the same vectors, and only items came since, its index is extended by
-    them, unless it finds too little then; otherwise the index is built from nothing.
+    them, and what a search looks at is measured again; if it cannot find enough any more, or
+    anything else changed, the index is built from nothing.
 
     Parameters
     ----------
@@ -262,10 +268,15 @@ def _extended(
     # Read and not mapped: FAISS ends the process that adds to a mapped one.
     index = faiss.read_index(str(old.file))
     _with_one_thread(lambda: index.add(vectors[is_new]))
-    recall = sample.recall(index) if sample else 1.0
-    if sample and recall < parameters.recall_target:
-        raise _CannotExtend(f"with the new items it found {recall:.3f}")
-    n_queries = len(sample.queries) if sample else 0
+    recall, n_queries = 1.0, 0
+    if sample:
+        # What was just enough for fewer items need not be now, nor for other users.
+        recall, n_queries = (
+            reach_recall(index, kind, sample, parameters.recall_target),
+            len(sample.queries),
+        )
+        if recall < parameters.recall_target:
+            raise _CannotExtend(f"with the new items it found {recall:.3f} at most")
     all_keys = np.concatenate([old.keys, keys[is_new]])
     why = f"{is_new.sum()} new items"
     return Built(index, kind, all_keys, recall, n_queries, n_at_rebuild, "extended", why)
@@ -564,8 +575,8 @@ class PublishedIndex:
 def _entry(folder: Path, source: str) -> dict:
     manifest = folder / "manifest.json"
     try:
-        indexes = json.loads(manifest.read_text()).get("indexes") or {}
-    except (OSError, ValueError) as error:
+        indexes = json.loads(manifest.read_text()).get("indexes", {})
+    except (OSError, ValueError, AttributeError) as error:
         raise IndexUnavailableError(
             f"{manifest} cannot be read: {error}; `make publish` writes it"
         ) from error
@@ -575,7 +586,12 @@ def _entry(folder: Path, source: str) -> dict:
             f"{manifest} has no index of {source!r} (it has: {there}); build with that source and"
             " publish again"
         )
-    return indexes[source]
+    entry = indexes[source]
+    if missing := [name for name in OPENED_BY if name not in entry]:
+        raise _unavailable(
+            folder, f"{manifest} says too little of the index of {source!r}: no {missing[0]}"
+        )
+    return entry
 
 
 def _check(folder: Path, entry: dict, name: str, verify: bool) -> None:
