@@ -1,13 +1,12 @@
 """What a build made, as files that applications and BI tools read: all of it, or what was before.
 
 ``make publish`` writes the tables of a build that passed as Parquet under
-``exports/published/<run id>/``, with a manifest of what they hold, and a DuckDB file for BI tools;
-then one switch makes it ``exports/published/current``. Until then, and if it is killed at any
-point, ``current`` is what it was.
+``exports/published/<run id>/``, with a manifest of what they hold, a DuckDB file for BI tools and
+the item vectors as FAISS indexes; then one switch makes it ``exports/published/current``. Until
+then, and if it is killed at any point, ``current`` is what it was.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -21,6 +20,8 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
+from exports.files import to_disk
+from exports.vector_index import AUTO, TYPES, IndexParameters, write_indexes
 from exports.warehouse import database_path, open_to_read
 
 PUBLISHED = Path("exports/published")
@@ -136,7 +137,12 @@ def last_run(connection: duckdb.DuckDBPyConnection) -> Run:
     return run
 
 
-def publish(database: Path, into: Path = PUBLISHED, keep: int = 5) -> Path:
+def publish(
+    database: Path,
+    into: Path = PUBLISHED,
+    keep: int = 5,
+    indexes: IndexParameters = IndexParameters(),  # noqa: B008 (it is frozen)
+) -> Path:
     """Publish what the last build made.
 
     Parameters
@@ -147,6 +153,8 @@ def publish(database: Path, into: Path = PUBLISHED, keep: int = 5) -> Path:
         The folder of all that was published.
     keep : int
         How many runs stay, the newest.
+    indexes : IndexParameters
+        How the item vectors are indexed. A run that is published already stays as it is.
 
     Returns
     -------
@@ -175,7 +183,9 @@ def publish(database: Path, into: Path = PUBLISHED, keep: int = 5) -> Path:
         if not folder.exists():
             partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=into))
             try:
-                _write(connection, run, partial)
+                current = into / "current"
+                previous = current.resolve() if current.exists() else None
+                _write(connection, run, partial, previous, indexes)
                 partial.chmod(0o755)
                 os.replace(partial, folder)
             except BaseException:
@@ -186,7 +196,13 @@ def publish(database: Path, into: Path = PUBLISHED, keep: int = 5) -> Path:
     return folder
 
 
-def _write(connection: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> None:
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    run: Run,
+    folder: Path,
+    previous: Path | None,
+    indexes: IndexParameters,
+) -> None:
     there = {
         f"{schema}.{table}"
         for schema, table in connection.execute(
@@ -205,7 +221,7 @@ def _write(connection: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> Non
             file = folder / f"{name}.parquet"
             relation = connection.sql(query)
             relation.write_parquet(str(file), compression="zstd")
-            checksum = _to_disk(file)
+            checksum = to_disk(file)
             reports.execute(f"create table {name} as from read_parquet($1)", [str(file)])
             tables[name] = {
                 "file": file.name,
@@ -214,7 +230,7 @@ def _write(connection: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> Non
                 "sha256": checksum,
                 "columns": dict(zip(relation.columns, map(str, relation.types), strict=True)),
             }
-    _to_disk(bi)
+    to_disk(bi)
     built = connection.execute(
         "select dataset, data_fingerprint, commit, vars from evaluation.metrics_history"
         " where run_id = $1 limit 1",
@@ -227,19 +243,15 @@ def _write(connection: duckdb.DuckDBPyConnection, run: Run, folder: Path) -> Non
         "data_fingerprint": built[1],
         "commit": built[2],
         "vars": json.loads(built[3]) if built[3] else None,
-        "versions": {name: version(name) for name in ("duckdb", "pyarrow")},
+        "versions": {name: version(name) for name in ("duckdb", "faiss-cpu", "pyarrow")},
         "tables": tables,
+        "indexes": (
+            write_indexes(connection, folder, previous, indexes) if "vectors" in wanted else {}
+        ),
     }
     path = folder / "manifest.json"
     path.write_text(json.dumps(manifest, indent=2) + "\n")
-    _to_disk(path)
-
-
-def _to_disk(path: Path) -> str:
-    """Wait until what was written is on the disk, whole after a power cut, and give its SHA-256."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    to_disk(path)
 
 
 def _switch(folder: Path, into: Path) -> None:
@@ -270,9 +282,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--into", type=Path, default=PUBLISHED)
     parser.add_argument("--keep", type=int, default=5, help="runs that stay, the newest")
+    parser.add_argument(
+        "--index-type",
+        choices=(AUTO, *TYPES),
+        default=IndexParameters.index_type,
+        help="how item vectors are indexed; auto: flat up to a size, ivf above it",
+    )
+    parser.add_argument(
+        "--exact-up-to",
+        type=int,
+        default=IndexParameters.exact_up_to,
+        help="that size, in items",
+    )
+    parser.add_argument(
+        "--recall-target",
+        type=float,
+        default=IndexParameters.recall_target,
+        help="how much of the true top 500 an index must find, from 0 to 1",
+    )
     options = parser.parse_args()
     try:
-        folder = publish(database_path(), options.into, options.keep)
+        indexes = IndexParameters(options.index_type, options.exact_up_to, options.recall_target)
+        folder = publish(database_path(), options.into, options.keep, indexes)
     except (NotPublishedError, ValueError, OSError, duckdb.Error) as error:
         print(f"foryou: not published: {error}", file=sys.stderr)
         return 1

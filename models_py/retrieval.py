@@ -102,7 +102,7 @@ class VectorIndex:
             )
             self.index_.hnsw.efConstruction = parameters.hnsw_ef_construction
         else:
-            n_cells = max(1, int(4 * np.sqrt(n_items)))
+            n_cells = max(1, min(n_items, int(4 * np.sqrt(n_items))))
             self.index_ = faiss.IndexIVFFlat(
                 faiss.IndexFlatIP(dimensions), dimensions, n_cells, faiss.METRIC_INNER_PRODUCT
             )
@@ -224,18 +224,57 @@ def ann_recall(
         ):
             sample = queries[:: -(-len(queries) // n_users)]
             _, found = index.search(sample, k)
-            kth = _kth_largest(sample, index.vectors_, found.shape[1])[:, None]
-            # What ties with the last one is as good, and sums differ in their last digits.
-            recall = float((found >= kth - 1e-5 * np.abs(kth)).mean())
+            recall = share_found(found, kth_largest(sample, index.vectors_, found.shape[1]))
             rows.append((fold, source, index.index_type_, len(item_keys), len(sample), k, recall))
     columns = list(zip(*rows, strict=True)) or [[]] * len(ANN_RECALL)
     return pa.table([list(column) for column in columns], schema=ANN_RECALL)
 
 
-def _kth_largest(queries: np.ndarray, vectors: np.ndarray, k: int) -> np.ndarray:
+def kth_largest(queries: np.ndarray, vectors: np.ndarray, k: int) -> np.ndarray:
+    """Find the k-th largest inner product of each query, by comparing every item.
+
+    Parameters
+    ----------
+    queries : float array, shape (n, d)
+        A vector for each user.
+    vectors : float array, shape (n_items, d)
+        A vector for each item.
+    k : int
+        From 1 to n_items.
+
+    Returns
+    -------
+    float array, shape (n,)
+        What the least of the true top ``k`` scores.
+    """
     n = max(1, CELLS_PER_BLOCK // len(vectors))
     blocks = (queries[start : start + n] @ vectors.T for start in range(0, len(queries), n))
     return np.concatenate([np.partition(scores, -k, axis=1)[:, -k] for scores in blocks])
+
+
+def share_found(scores: np.ndarray, kth: np.ndarray) -> float:
+    """Tell how much of the true top ``k`` was found: recall@k.
+
+    Parameters
+    ----------
+    scores : float array, shape (n, k)
+        The inner products of the items that were found, -inf where there are fewer.
+    kth : float array, shape (n,)
+        As of :func:`kth_largest`.
+
+    Returns
+    -------
+    float
+        The share of the answers that are as large as the k-th largest, from 0 to 1.
+
+    Examples
+    --------
+    >>> share_found(np.array([[3.0, 1.0], [2.0, 2.0]]), np.array([2.0, 2.0]))
+    0.75
+    """
+    kth = kth[:, None]
+    # What ties with the last one is as good, and sums differ in their last digits.
+    return float((scores >= kth - 1e-5 * np.abs(kth)).mean())
 
 
 def _searches(vectors, users, items, fold, parameters):
