@@ -1,9 +1,10 @@
 """What a build made, as files that applications and BI tools read: all of it, or what was before.
 
 ``make publish`` writes the tables of a build that passed as Parquet under
-``exports/published/<run id>/``, with a manifest of what they hold, a DuckDB file for BI tools and
-the item vectors as FAISS indexes; then one switch makes it ``exports/published/current``. Until
-then, and if it is killed at any point, ``current`` is what it was.
+``exports/published/<run id>/``, with a manifest of what they hold, a DuckDB file for BI tools,
+the item vectors as FAISS indexes, and arrays for the online service; then one switch makes it
+``exports/published/current``. Until then, and if it is killed at any point, ``current`` is what it
+was.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import duckdb
 from tqdm import tqdm
 
 from exports.files import to_disk
+from exports.serving.artifacts import write as write_artifacts
 from exports.vector_index import AUTO, TYPES, IndexParameters, write_indexes
 from exports.warehouse import database_path, open_to_read
 
@@ -248,6 +250,14 @@ def _write(
         "indexes": (
             write_indexes(connection, folder, previous, indexes) if "vectors" in wanted else {}
         ),
+    }
+    serving = folder / "serving"
+    serving.mkdir()
+    write_artifacts(connection, serving)
+    manifest["serving"] = {
+        str(path.relative_to(folder)): {"n_bytes": path.stat().st_size, "sha256": to_disk(path)}
+        for path in sorted(serving.rglob("*"))
+        if path.is_file()
     }
     path = folder / "manifest.json"
     path.write_text(json.dumps(manifest, indent=2) + "\n")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from exports.files import sha256_of
 from exports.serving.artifacts import NEIGHBORS
 from models_py.columnar import Columnar
 
@@ -112,7 +113,7 @@ class Run:
         try:
             self.manifest = json.loads((self.folder / "manifest.json").read_text())
             self.run_id: str = self.manifest["run_id"]
-            self.parameters = json.loads((self.arrays / "parameters.json").read_text())
+            self.parameters = json.loads(self.whole("parameters.json").read_text())
             self._open_items()
             self._open_users()
         except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
@@ -155,6 +156,21 @@ class Run:
         self.cold_start = self._part("cold_start_recommendations", self._open_cold_start) or {}
         self.rules = self._part("rules", self._open_rules) or []
         self.ranker = self._part("ranker", self._open_ranker, self.parameters["ranker"] != "blend")
+
+    def whole(self, name: str) -> Path:
+        """Give the path of a small file of ``serving/``, after a look whether it is what it was.
+
+        Arrays are mapped: reading them whole, to be sure, would be what that is to spare.
+
+        Raises
+        ------
+        ValueError, OSError
+            When the file is missing, or not the one that was published.
+        """
+        path = self.arrays / name
+        if sha256_of(path) != self.manifest["serving"][f"serving/{name}"]["sha256"]:
+            raise ValueError(f"{path} is not what was published")
+        return path
 
     @property
     def arrays(self) -> Path:
@@ -210,12 +226,12 @@ class Run:
         return lists
 
     def _open_rules(self) -> list[Rule]:
-        rows = pq.read_table(self.arrays / "rules.parquet").to_pylist()
+        rows = pq.read_table(self.whole("rules.parquet")).to_pylist()
         return [Rule(**row) for row in rows]
 
     def _open_ranker(self) -> Ranker:
         name = self.parameters["ranker"]
-        artifact = json.loads((self.arrays / "ranker.json").read_text())
+        artifact = json.loads(self.whole("ranker.json").read_text())
         columnar = Columnar(self.feature_definitions, artifact["vocabularies"])
         if name == "lightgbm":
             from models_py.lightgbm_ranker import LightGBMRanker
@@ -248,7 +264,7 @@ class Run:
     @cached_property
     def attribute_names(self) -> list[tuple[str, str]]:
         """(kind, attribute) of each number."""
-        rows = pq.read_table(self.arrays / "attribute_names.parquet")
+        rows = pq.read_table(self.whole("attribute_names.parquet"))
         return list(zip(rows["kind"].to_pylist(), rows["attribute"].to_pylist(), strict=True))
 
     @cached_property
@@ -297,7 +313,7 @@ class Run:
     @cached_property
     def segments(self) -> list[tuple[str, str]]:
         """(segment, label) of each number."""
-        rows = pq.read_table(self.arrays / "segments.parquet")
+        rows = pq.read_table(self.whole("segments.parquet"))
         return list(zip(rows["segment"].to_pylist(), rows["label"].to_pylist(), strict=True))
 
     @cached_property
@@ -308,12 +324,12 @@ class Run:
     @cached_property
     def sponsored_reasons(self) -> list[str]:
         """What is said of a sponsored place."""
-        return pq.read_table(self.arrays / "sponsored_reasons.parquet")["reason"].to_pylist()
+        return pq.read_table(self.whole("sponsored_reasons.parquet"))["reason"].to_pylist()
 
     @cached_property
     def reason_templates(self) -> dict[str, tuple[str, str]]:
         """Source → what is said where it knows an item of the user's, and where not."""
-        rows = pq.read_table(self.arrays / "reason_templates.parquet").to_pylist()
+        rows = pq.read_table(self.whole("reason_templates.parquet")).to_pylist()
         return {
             row["source"]: (row["template"], row["template_without_item"]) for row in rows
         }
