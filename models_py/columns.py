@@ -103,6 +103,17 @@ RANKER_FITS = pa.schema(
     ]
 )
 
+TWO_TOWER_FITS = pa.schema(
+    [
+        (Columns.FOLD, pa.string()),
+        (Columns.N_USERS, pa.int32()),
+        (Columns.N_ITEMS, pa.int32()),
+        ("n_likes", pa.int32()),
+        ("n_epochs", pa.int32()),
+        ("artifact", pa.string()),
+    ]
+)
+
 PICKED = pa.schema(
     [
         (Columns.FOLD, pa.string()),

@@ -1,17 +1,14 @@
 """DLRM: a ranker that reads numbers and categories, and how each goes with each other."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from models_py import saved
 from models_py.repeatable import one_thread, repeatable
 
 # The validation looks at so many of a user's first rows.
@@ -20,8 +17,6 @@ VALIDATION_K = 10
 CLIP = 5.0
 # Rows scored at once where nothing is learned: bounds memory.
 ROWS_PER_BLOCK = 50_000
-# What a saved model consists of.
-WEIGHTS_FILE, MANIFEST_FILE = "dlrm.safetensors", "dlrm.json"
 
 
 @dataclass(frozen=True)
@@ -228,7 +223,7 @@ class DLRM:
         n_held_out = _sums(held_out, starts)
         if ((n_held_out > 0) & (n_held_out < sizes)).any():
             raise ValueError("DLRM holds out whole groups, got one of which some rows are")
-        self.fingerprint_ = _fingerprint(features, categories, labels, groups, held_out)
+        self.fingerprint_ = saved.fingerprint(features, categories, labels, groups, held_out)
 
         parameters = self.parameters
         learned = ~held_out
@@ -289,19 +284,13 @@ class DLRM:
         folder : Path
             Made if it is not there; what was saved in it is replaced.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: values.cpu() for name, values in self.network_.state_dict().items()}
-        save_file(weights, folder / WEIGHTS_FILE)
         manifest = {
-            "model": "DLRM",
             "parameters": asdict(self.parameters),
             "n_categories": self.network_.n_categories,
             "n_epochs": self.n_epochs_,
             "data_fingerprint": self.fingerprint_,
-            "versions": {name: version(name) for name in ("numpy", "safetensors", "torch")},
         }
-        (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n")
+        saved.save(folder, "DLRM", self.network_.state_dict(), manifest)
 
     @classmethod
     def load(cls, folder: Path) -> "DLRM":
@@ -324,16 +313,12 @@ class DLRM:
         ValueError
             When the manifest is of another model.
         """
-        folder = Path(folder)
-        manifest = json.loads((folder / MANIFEST_FILE).read_text())
-        if manifest.get("model") != "DLRM":
-            raise ValueError(f"{folder / MANIFEST_FILE} is of no DLRM: {manifest.get('model')!r}")
+        weights, manifest = saved.load(folder, "DLRM")
         parameters = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in manifest["parameters"].items()
         }
         model = cls(DLRMParameters(**parameters))
-        weights = load_file(folder / WEIGHTS_FILE)
         model.network_ = Network(
             model.parameters,
             manifest["n_categories"],
@@ -557,11 +542,3 @@ def _side_by_side(starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np
     """Lay groups out as rows one after the other, and as cells of a table of one group a row."""
     is_there = np.arange(sizes.max()) < sizes[:, None]
     return (starts[:, None] + np.arange(sizes.max()))[is_there], is_there
-
-
-def _fingerprint(*arrays: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()

@@ -1,17 +1,13 @@
 """Learning a ranker from the candidates of one fold, and ranking those of another with it."""
 
-import base64
-import io
 import json
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from models_py import saved
 from models_py.columnar import Columnar
 from models_py.columns import RANKED_CANDIDATES, RANKER_FITS, Columns
 from models_py.dlrm import DLRM, DLRMParameters
@@ -74,20 +70,12 @@ class DLRMRanker:
 
     def to_text(self) -> str:
         """Write the weights and their manifest as one zip, in base64."""
-        packed = io.BytesIO()
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(packed, "w") as archive:
-            self.model_.save(Path(folder))
-            for file in sorted(Path(folder).iterdir()):
-                archive.writestr(zipfile.ZipInfo(file.name), file.read_bytes())
-        return base64.b64encode(packed.getvalue()).decode()
+        return saved.to_text(self.model_.save)
 
     @classmethod
     def from_text(cls, text: str) -> "DLRMRanker":
         """Read what :meth:`to_text` wrote."""
-        with tempfile.TemporaryDirectory() as folder:
-            with zipfile.ZipFile(io.BytesIO(base64.b64decode(text))) as archive:
-                archive.extractall(folder)
-            model = DLRM.load(Path(folder))
+        model = saved.from_text(text, DLRM.load)
         ranker = cls(model.parameters)
         ranker.model_ = model
         return ranker

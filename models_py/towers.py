@@ -171,6 +171,23 @@ class Encoder(nn.Module):
         return (actions.sum(dim=1, keepdim=True) - actions) / n_others[:, None, None]
 
 
+class UserSide(nn.Module):
+    """All that reads a user: vectors of attributes, the encoder of actions, and the tower."""
+
+    def __init__(self, attributes: nn.EmbeddingBag, encoder: Encoder, tower: Tower) -> None:
+        super().__init__()
+        self.attributes = attributes
+        self.encoder = encoder
+        self.tower = tower
+
+    def forward(self, states: Tensor, attributes: Tensor) -> Tensor:
+        """Give vectors (n, d + 1), from states (n, d) and vectors of attributes (n, d).
+
+        Of unit length, and then a 1, which meets what popularity adds.
+        """
+        return F.pad(F.normalize(self.tower(states + attributes), dim=1), (0, 1), value=1.0)
+
+
 class Towers(nn.Module):
     """All that is learned: both towers, what goes into them, popularity's weight, temperature."""
 
@@ -188,12 +205,11 @@ class Towers(nn.Module):
         super().__init__()
         self.ids = nn.Embedding(n_items, dimensions)
         self.content = nn.EmbeddingBag(max(1, n_item_attributes), dimensions, mode="sum")
-        self.features = nn.EmbeddingBag(max(1, n_user_attributes), dimensions, mode="sum")
-        for table in (self.ids, self.content, self.features):
+        attributes = nn.EmbeddingBag(max(1, n_user_attributes), dimensions, mode="sum")
+        for table in (self.ids, self.content, attributes):
             nn.init.normal_(table.weight, std=0.05)
-        self.encoder = encoder
         self.item_tower = Tower(dimensions, hidden)
-        self.user_tower = Tower(dimensions, hidden)
+        self.user_side = UserSide(attributes, encoder, Tower(dimensions, hidden))
         self.popularity_weight = nn.Parameter(torch.tensor(0.5))
         self.log_temperature = nn.Parameter(
             torch.tensor(temperature).log(), requires_grad=learn_temperature
@@ -206,27 +222,36 @@ class Towers(nn.Module):
     def items(self, items: np.ndarray, has_id: np.ndarray, content: csr_matrix) -> Tensor:
         """Give vectors (n, d), not of unit length: in a mean, a longer one says more."""
         ids = self.ids(self.tensor(items)) * self.tensor(has_id)[:, None]
-        return self.item_tower(ids + self._bag(self.content, content))
+        return self.item_tower(ids + summed(self.content, content))
 
     def users(self, states: Tensor, rows: Tensor, features: csr_matrix) -> Tensor:
-        """Give vectors (n, d + 1), from states (n, d) and the rows of their features.
-
-        Of unit length, and then a 1, which meets what popularity adds.
-        """
-        features = F.embedding(rows, self._bag(self.features, features))
-        return F.pad(F.normalize(self.user_tower(states + features), dim=1), (0, 1), value=1.0)
-
-    def meeting_users(self, items: Tensor, log_popularity: Tensor) -> Tensor:
-        """Give vectors (n, d + 1) of items whose inner products with users' divide into logits.
-
-        Of unit length, and then what popularity adds: a cosine says what suits a taste, but hardly
-        that one item has a thousand times the likes of another.
-        """
-        added = self.popularity_weight * log_popularity * self.log_temperature.exp()
-        return torch.cat([F.normalize(items, dim=1), added[:, None]], dim=1)
-
-    def _bag(self, table: nn.EmbeddingBag, attributes: csr_matrix) -> Tensor:
-        columns, offsets = (
-            self.tensor(array.astype(np.int64)) for array in (attributes.indices, attributes.indptr)
+        """Give vectors (n, d + 1), from states (n, d) and the rows of their features."""
+        return self.user_side(
+            states, F.embedding(rows, summed(self.user_side.attributes, features))
         )
-        return table(columns, offsets[:-1], self.tensor(attributes.data.astype(np.float32)))
+
+    def added(self, log_popularity: Tensor) -> Tensor:
+        """Give what popularity adds to an item's cosine with any user, shape (n,)."""
+        return self.popularity_weight * log_popularity * self.log_temperature.exp()
+
+
+def meeting_users(items: Tensor, added: Tensor) -> Tensor:
+    """Give vectors (n, d + 1) of items whose inner products with users' divide into logits.
+
+    Of unit length, and then what popularity adds: a cosine says what suits a taste, but hardly
+    that one item has a thousand times the likes of another.
+    """
+    return torch.cat([F.normalize(items, dim=1), added[:, None]], dim=1)
+
+
+def summed(table: nn.EmbeddingBag, attributes: csr_matrix) -> Tensor:
+    """Sum the vectors (n, d) of each row's attributes, by their weights."""
+    columns, offsets, weights = (
+        torch.from_numpy(array).to(table.weight.device)
+        for array in (
+            attributes.indices.astype(np.int64),
+            attributes.indptr[:-1].astype(np.int64),
+            attributes.data.astype(np.float32),
+        )
+    )
+    return table(columns, offsets, weights)

@@ -1,7 +1,10 @@
 """Two towers: one makes a vector of an item, one of what a user did last."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +15,22 @@ from scipy.sparse import csr_matrix, diags
 from torch import Tensor
 from tqdm import tqdm
 
-from models_py.columns import ITEM, USER, Columns, vectors_schema
+from models_py import saved
+from models_py.columns import ITEM, TWO_TOWER_FITS, USER, Columns, vectors_schema
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
 from models_py.repeatable import repeatable
 from models_py.svd import right_singular_vectors
 from models_py.tables import CELLS_PER_BLOCK, folds_of, rows_of, vector_rows
-from models_py.towers import Encoder, Towers, draw_negatives, sampled_softmax_loss
+from models_py.towers import (
+    Encoder,
+    Tower,
+    Towers,
+    UserSide,
+    draw_negatives,
+    meeting_users,
+    sampled_softmax_loss,
+    summed,
+)
 
 # The validation looks for the held out like among so many items.
 VALIDATION_K = 20
@@ -174,13 +187,25 @@ class TwoTower:
             Itself, with ``towers_`` (Towers), ``encoder_`` ('mean' or 'attention'),
             ``has_id_`` (n_items,), 1 where an item has likes to learn from,
             ``log_popularity_`` (n_items,), the logarithm of how many, over their geometric mean,
-            or 0 without, and ``item_features_``.
+            or 0 without, ``item_features_``, ``n_epochs_``, the passes that what is kept has
+            learned from, and ``fingerprint_``, a hash of all that was given.
         """
         parameters = self.parameters
         random = np.random.default_rng(parameters.random_state)
         self.encoder_ = "mean" if histories.times is None else parameters.encoder
         self.item_features_ = _or_nothing(item_features, n_items)
         user_features = _or_nothing(user_features, len(histories))
+        self.fingerprint_ = saved.fingerprint(
+            histories.offsets,
+            histories.items,
+            *(() if histories.times is None else (histories.times,)),
+            *(
+                array
+                for features in (self.item_features_, user_features)
+                for array in (features.indptr, features.indices, features.data)
+            ),
+        )
+        self.n_user_attributes_ = user_features.shape[1]
         learned, *held_out = hold_out_last(histories, parameters.validation_users, random)
         n_likes = np.bincount(learned.items, minlength=n_items)
         self.has_id_ = (n_likes > 0).astype(np.float32)
@@ -193,13 +218,7 @@ class TwoTower:
                 self.item_features_.shape[1],
                 user_features.shape[1],
                 parameters.hidden,
-                Encoder(
-                    parameters.dimensions,
-                    parameters.history,
-                    parameters.blocks if self.encoder_ == "attention" else 0,
-                    parameters.heads,
-                    parameters.dropout,
-                ),
+                _encoder(replace(parameters, encoder=self.encoder_)),
                 parameters.dimensions,
                 parameters.temperature,
                 parameters.learn_temperature,
@@ -210,7 +229,7 @@ class TwoTower:
                     # Beyond the rank of the likes the noise stays, to learn from.
                     is_found = torch.from_numpy(start.any(axis=0))
                     self.towers_.ids.weight[:, is_found] = torch.from_numpy(start)[:, is_found]
-            self.towers_.to("cuda" if torch.cuda.is_available() else "cpu")
+            self.towers_.to(_fastest_device())
             popularity = n_likes / max(1, len(learned.items))
             self._learn(learned, popularity, held_out, user_features, random)
         return self
@@ -224,10 +243,9 @@ class TwoTower:
             Of unit length, from content alone where nobody liked the item, and then what its
             popularity adds; zeros where it has no content either.
         """
-        towers, vectors = self.towers_, self._all_items()
-        vectors[~self._is_known_item()] = 0
-        with torch.no_grad():
-            return towers.meeting_users(vectors, towers.tensor(self.log_popularity_)).cpu().numpy()
+        vectors = np.zeros((len(self.has_id_), self.parameters.dimensions + 1), dtype=np.float32)
+        vectors[self._is_known_item()] = self._user_tower().item_vectors()
+        return vectors
 
     def user_vectors(
         self, histories: Histories, user_features: csr_matrix | None = None
@@ -246,28 +264,61 @@ class TwoTower:
         float32 array, shape (n_users, dimensions + 1)
             Of unit length, and then a 1; zeros where there is neither an action nor a feature.
         """
-        parameters, towers, items = self.parameters, self.towers_, self._all_items()
-        user_features = _or_nothing(user_features, len(histories))
-        histories = histories.only(self._is_known_item()[histories.items]).last(parameters.history)
-        lengths = histories.lengths
-        known = np.flatnonzero((lengths > 0) | (np.diff(user_features.indptr) > 0))
-        known = known[np.argsort(lengths[known], kind="stable")]
-        n_rows = max(1, ACTIONS_PER_BATCH // parameters.history)
-        vectors = np.zeros((len(histories), parameters.dimensions + 1), dtype=np.float32)
-        with torch.no_grad():
-            for first in range(0, len(known), n_rows):
-                users = known[first : first + n_rows]
-                part = histories.of(users)
-                states = towers.encoder(items[towers.tensor(part.side_by_side(part.items))])
-                rows = torch.arange(len(users), device=states.device)
-                states = states[rows, towers.tensor(lengths[users])]
-                vectors[users] = towers.users(states, rows, user_features[users]).cpu().numpy()
-        return vectors
+        return self._user_tower().vectors(histories, user_features)
 
-    def _all_items(self) -> Tensor:
+    def user_tower(
+        self, item_keys: np.ndarray, user_attributes: list[tuple[str, str]]
+    ) -> "UserTower":
+        """Give what is needed to make vectors of users from now on, without the likes.
+
+        Parameters
+        ----------
+        item_keys : int array, shape (n_items,)
+            Key of each item of the fit, ascending.
+        user_attributes : list of (kind, attribute)
+            What each column of the fit's ``user_features`` says.
+
+        Returns
+        -------
+        UserTower
+            On the processor or GPU that the fit ran on.
+
+        Raises
+        ------
+        ValueError
+            When there are not as many keys or attributes as in the fit, or keys do not ascend.
+        """
+        item_keys = np.asarray(item_keys, dtype=np.int64)
+        if len(item_keys) != len(self.has_id_) or (np.diff(item_keys) <= 0).any():
+            raise ValueError(
+                f"TwoTower needs an ascending key for each of its {len(self.has_id_)} items, got "
+                f"{len(item_keys)} keys"
+            )
+        if len(user_attributes) != self.n_user_attributes_:
+            raise ValueError(
+                f"TwoTower learned from {self.n_user_attributes_} attributes of users, got the "
+                f"names of {len(user_attributes)}"
+            )
+        return self._user_tower(item_keys, user_attributes)
+
+    def _user_tower(
+        self, item_keys: np.ndarray | None = None, user_attributes: Iterable[tuple[str, str]] = ()
+    ) -> "UserTower":
+        """By default, the key of an item is its place, and attributes have no names."""
+        is_known, towers = self._is_known_item(), self.towers_
+        places = np.flatnonzero(is_known)
         with torch.no_grad():
-            items = np.arange(len(self.has_id_))
-            return self.towers_.items(items, self.has_id_, self.item_features_)
+            items = towers.items(np.arange(len(is_known)), self.has_id_, self.item_features_)
+            return UserTower(
+                replace(self.parameters, encoder=self.encoder_),
+                towers.user_side,
+                places if item_keys is None else item_keys[is_known],
+                items[towers.tensor(places)],
+                towers.added(towers.tensor(self.log_popularity_[places])),
+                list(user_attributes),
+                self.n_epochs_,
+                self.fingerprint_,
+            )
 
     def _is_known_item(self) -> np.ndarray:
         return (self.has_id_ > 0) | (np.diff(self.item_features_.indptr) > 0)
@@ -291,7 +342,7 @@ class TwoTower:
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: 0.5 + 0.5 * np.cos(np.pi * min(1, step / n_steps))
         )
-        best_recall, best_state, n_worse = -1.0, None, 0
+        best_recall, best_state, n_worse, self.n_epochs_ = -1.0, None, 0, 0
         with tqdm(total=n_steps, desc="two_tower", unit="batch", disable=None) as progress:
             for epoch in range(1, parameters.epochs + 1):
                 losses = []
@@ -310,12 +361,14 @@ class TwoTower:
                         schedule.step()
                         losses.append(loss.item())
                 towers.eval()
+                if not len(held_out[0]):
+                    self.n_epochs_ = epoch
                 if not losses or not len(held_out[0]):
                     continue
                 recall = self._recall(histories, user_features, *held_out)
                 progress.set_postfix(epoch=epoch, loss=np.mean(losses), recall=recall)
                 if recall >= best_recall:
-                    best_recall, n_worse = recall, 0
+                    best_recall, n_worse, self.n_epochs_ = recall, 0, epoch
                     best_state = {
                         key: values.clone() for key, values in towers.state_dict().items()
                     }
@@ -362,15 +415,15 @@ class TwoTower:
         is_cold = (random.random(len(distinct)) < cold_share) & (np.diff(content.indptr) > 0)
         vectors = towers.items(distinct, self.has_id_[distinct] * ~is_cold, content)
         log_popularity = self.log_popularity_[distinct] * ~is_cold
-        scored = towers.meeting_users(vectors, towers.tensor(log_popularity))
+        scored = meeting_users(vectors, towers.added(towers.tensor(log_popularity)))
         places = towers.tensor(places)
         in_pieces, in_sample = places[: items.size].view(items.shape), places[items.size :]
 
         actions = F.embedding(in_pieces, vectors)
         if pieces.times is None:
-            states = towers.encoder.without(actions, towers.tensor(is_there))
+            states = towers.user_side.encoder.without(actions, towers.tensor(is_there))
         else:
-            states = towers.encoder.before(actions, towers.tensor(n_known))
+            states = towers.user_side.encoder.before(actions, towers.tensor(n_known))
         is_cold = (random.random(len(users)) < cold_share) & has_features
         states = states * towers.tensor(~is_cold)[:, None, None]
         rows, columns = towers.tensor(rows), towers.tensor(columns)
@@ -393,20 +446,240 @@ class TwoTower:
         items: np.ndarray,
     ) -> float:
         """Share of users whose held out item is among the first that they have not met."""
-        item_vectors = self.item_vectors()
+        item_vectors, tower = self.item_vectors(), self._user_tower()
         n_rows = max(1, CELLS_PER_BLOCK // len(item_vectors))
         n_found = 0
         for first in range(0, len(users), n_rows):
             batch, liked = users[first : first + n_rows], items[first : first + n_rows]
             met = histories.of(batch)
-            scores = self.user_vectors(met, user_features[batch]) @ item_vectors.T
+            scores = tower.vectors(met, user_features[batch]) @ item_vectors.T
             scores[met.users, met.items] = -np.inf
             n_above = (scores >= scores[np.arange(len(batch)), liked][:, None]).sum(axis=1) - 1
             n_found += int((n_above < VALIDATION_K).sum())
         return n_found / len(users)
 
 
-def two_tower_vectors(
+@dataclass(frozen=True, eq=False)
+class UserTower:
+    """What a fit leaves behind: makes vectors of users of what they did last, known or not.
+
+    Of an item it holds what its tower gave, and neither the tower nor what went into it: until
+    the next fit these would give the same, at more than the size of what they give. So a vector
+    costs the user's own actions, and nothing for the catalogue. Items of which the fit knew
+    nothing are not there.
+
+    Examples
+    --------
+    >>> likes = Histories(offsets=np.array([0, 2, 4, 6]), items=np.array([0, 1, 0, 1, 2, 3]))
+    >>> model = TwoTower(TwoTowerParameters(dimensions=4)).fit(likes, n_items=4)
+    >>> tower = UserTower.from_text(model.user_tower(np.array([10, 11, 12, 13]), []).to_text())
+    >>> scores = tower.item_vectors() @ tower.vector(np.array([12]))
+    >>> sorted(tower.item_keys[scores.argsort()[-2:]].tolist())
+    [12, 13]
+    >>> tower.vector(np.array([99])) is None
+    True
+    """
+
+    parameters: TwoTowerParameters
+    """As in the fit, but for the encoder: 'mean' where there were no times."""
+    side: UserSide
+    """What reads users."""
+    item_keys: np.ndarray
+    """Int64 array, shape (n_items,), ascending: the items that the fit knew anything of."""
+    items: Tensor
+    """Float32, shape (n_items, dimensions): each of them as an action, for the encoder."""
+    added: Tensor
+    """Float32, shape (n_items,): what its popularity adds to an item's cosine with any user."""
+    user_attributes: list[tuple[str, str]]
+    """Kind and attribute that each column of the fit's features of users says."""
+    n_epochs: int
+    """Passes over the likes that it has learned from."""
+    data_fingerprint: str
+    """Hash of what it has learned from."""
+
+    def item_vectors(self) -> np.ndarray:
+        """Give the vectors of the items, which those of users meet.
+
+        Returns
+        -------
+        float32 array, shape (n_items, dimensions + 1)
+            In the order of ``item_keys``: of unit length, and then what its popularity adds.
+        """
+        with torch.no_grad():
+            return meeting_users(self.items, self.added).cpu().numpy()
+
+    def vectors(self, histories: Histories, user_features: csr_matrix | None = None) -> np.ndarray:
+        """Give the vectors of many users.
+
+        Parameters
+        ----------
+        histories : Histories
+            Keys of the items that each of them liked; the last known ones are read.
+        user_features : csr_matrix, shape (n_users, n_attributes), optional
+            As in the fit.
+
+        Returns
+        -------
+        float32 array, shape (n_users, dimensions + 1)
+            Of unit length, and then a 1; zeros where neither an item nor a feature is known.
+        """
+        parameters, side = self.parameters, self.side
+        user_features = _or_nothing(user_features, len(histories))
+        places, is_known = self._places(histories.items)
+        histories = replace(histories.only(is_known), items=places).last(parameters.history)
+        lengths = histories.lengths
+        known = np.flatnonzero((lengths > 0) | (np.diff(user_features.indptr) > 0))
+        known = known[np.argsort(lengths[known], kind="stable")]
+        n_rows = max(1, ACTIONS_PER_BATCH // parameters.history)
+        vectors = np.zeros((len(histories), parameters.dimensions + 1), dtype=np.float32)
+        with torch.no_grad():
+            for first in range(0, len(known), n_rows):
+                users = known[first : first + n_rows]
+                part = histories.of(users)
+                states = self._states(part.side_by_side(part.items), lengths[users])
+                features = summed(side.attributes, user_features[users])
+                vectors[users] = side(states, features).cpu().numpy()
+        return vectors
+
+    def vector(
+        self, item_keys: np.ndarray, user_attributes: Iterable[tuple[str, str]] = ()
+    ) -> np.ndarray | None:
+        """Give the vector of one user, at once; it is the one that :meth:`vectors` gives.
+
+        Not to the bit: a product of matrices sums a single row in another order than many.
+
+        Parameters
+        ----------
+        item_keys : int array, shape (n,)
+            Keys of the items that the user liked, each once, oldest first: by the time at which
+            the user last met it, then by falling recency_rank, as in ``user_items``. The last
+            ``history`` known ones are read.
+        user_attributes : iterable of (kind, attribute), optional
+            What is known of the user, each once. All attributes of one kind weigh as much as one.
+
+        Returns
+        -------
+        float32 array, shape (dimensions + 1,), or None
+            Of unit length, and then a 1; None where neither an item nor an attribute is known.
+        """
+        places, _ = self._places(np.asarray(item_keys, dtype=np.int64))
+        places = places[len(places) - min(len(places), self.parameters.history) :]
+        columns = sorted({self._columns[of] for of in user_attributes if of in self._columns})
+        if not len(places) and not columns:
+            return None
+        kinds = [self.user_attributes[column][0] for column in columns]
+        n_of_kind = Counter(kinds)
+        features = csr_matrix(
+            ([1 / n_of_kind[kind] for kind in kinds], columns, [0, len(columns)]),
+            (1, max(1, len(self.user_attributes))),
+        )
+        with torch.inference_mode():
+            states = self._states(places[None], np.array([len(places)]))
+            return self.side(states, summed(self.side.attributes, features))[0].cpu().numpy()
+
+    def save(self, folder: Path) -> None:
+        """Write the weights (safetensors) and a manifest (JSON) into a folder.
+
+        Parameters
+        ----------
+        folder : Path
+            Made if it is not there; what was saved in it is replaced.
+        """
+        weights = {f"side.{name}": values for name, values in self.side.state_dict().items()}
+        weights |= {
+            "items": self.items,
+            "added": self.added,
+            "item_keys": torch.from_numpy(self.item_keys.astype(np.int32)),
+        }
+        manifest = {
+            "parameters": asdict(self.parameters),
+            "user_attributes": self.user_attributes,
+            "n_epochs": self.n_epochs,
+            "data_fingerprint": self.data_fingerprint,
+        }
+        saved.save(folder, "UserTower", weights, manifest)
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> "UserTower":
+        """Read what :meth:`save` wrote; it gives the vectors that were given before.
+
+        Parameters
+        ----------
+        folder : Path
+            Where it is.
+        device : str
+            Where torch shall compute: 'cpu' or 'cuda'.
+
+        Returns
+        -------
+        UserTower
+            As it was saved.
+
+        Raises
+        ------
+        FileNotFoundError
+            When one of the two files is not there.
+        ValueError
+            When the manifest is of another model.
+        """
+        weights, manifest = saved.load(folder, "UserTower")
+        parameters = TwoTowerParameters(**manifest["parameters"])
+        # Neither memory nor chance goes into weights that are replaced at once.
+        with torch.device("meta"):
+            side = UserSide(
+                torch.nn.EmbeddingBag(
+                    max(1, len(manifest["user_attributes"])), parameters.dimensions, mode="sum"
+                ),
+                _encoder(parameters),
+                Tower(parameters.dimensions, parameters.hidden),
+            )
+        of_side = {
+            name.removeprefix("side."): values
+            for name, values in weights.items()
+            if name.startswith("side.")
+        }
+        side.load_state_dict(of_side, assign=True)
+        return cls(
+            parameters,
+            side.to(device).eval().requires_grad_(False),
+            weights["item_keys"].numpy().astype(np.int64),
+            weights["items"].to(device),
+            weights["added"].to(device),
+            [(kind, attribute) for kind, attribute in manifest["user_attributes"]],
+            manifest["n_epochs"],
+            manifest["data_fingerprint"],
+        )
+
+    def to_text(self) -> str:
+        """Write the weights and their manifest as one zip, in base64."""
+        return saved.to_text(self.save)
+
+    @classmethod
+    def from_text(cls, text: str, device: str = "cpu") -> "UserTower":
+        """Read what :meth:`to_text` wrote, such as ``two_tower_fits.artifact``."""
+        return saved.from_text(text, lambda folder: cls.load(folder, device))
+
+    def _states(self, places: np.ndarray, lengths: np.ndarray) -> Tensor:
+        """Encode the first lengths (n,) of the items at (n, t) places, shape (n, d)."""
+        device = self.items.device
+        rows = torch.arange(len(places), device=device)
+        if not lengths.any():
+            return self.items.new_zeros(len(places), self.items.shape[1])
+        states = self.side.encoder(self.items[torch.from_numpy(places).to(device)])
+        return states[rows, torch.from_numpy(lengths).to(device)]
+
+    def _places(self, item_keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find where in ``items`` the known ones of some keys are, and which are known."""
+        places = np.searchsorted(self.item_keys, item_keys)
+        is_known = np.searchsorted(self.item_keys, item_keys, side="right") > places
+        return places[is_known], is_known
+
+    @cached_property
+    def _columns(self) -> dict[tuple[str, str], int]:
+        return {name: column for column, name in enumerate(self.user_attributes)}
+
+
+def two_tower_fits(
     user_items: pa.Table,
     users: pa.Table,
     items: pa.Table,
@@ -414,7 +687,7 @@ def two_tower_vectors(
     user_attributes: pa.Table,
     parameters: TwoTowerParameters,
 ) -> pa.Table:
-    """Fit two towers on each fold by itself and give the vectors of its items and users.
+    """Fit two towers on each fold by itself.
 
     Parameters
     ----------
@@ -436,12 +709,98 @@ def two_tower_vectors(
     Returns
     -------
     pa.Table
+        As ``columns.TWO_TOWER_FITS``: one row per fold with likes; ``artifact`` is a
+        :class:`UserTower` as text.
+    """
+    likes = _likes(user_items)
+    tables = [TWO_TOWER_FITS.empty_table()]
+    for fold in folds_of(likes):
+        met, wanted_users, wanted_items = (
+            rows_of(table, fold=fold) for table in (likes, users, items)
+        )
+        user_keys = _keys(met[Columns.USER_KEY], wanted_users[Columns.USER_KEY])
+        item_keys = _keys(met[Columns.ITEM_KEY], wanted_items[Columns.ITEM_KEY])
+        names = {
+            key: _shared_attributes(attributes, key, keys)
+            for key, attributes, keys in (
+                (Columns.ITEM_KEY, item_attributes, item_keys),
+                (Columns.USER_KEY, user_attributes, user_keys),
+            )
+        }
+        histories = _histories(met, user_keys)
+        histories = replace(histories, items=np.searchsorted(item_keys, histories.items))
+        model = TwoTower(parameters).fit(
+            histories,
+            len(item_keys),
+            _features(item_attributes, Columns.ITEM_KEY, item_keys, names[Columns.ITEM_KEY]),
+            _features(user_attributes, Columns.USER_KEY, user_keys, names[Columns.USER_KEY]),
+        )
+        tower = model.user_tower(item_keys, names[Columns.USER_KEY])
+        fit = {
+            Columns.FOLD: fold,
+            Columns.N_USERS: int((histories.lengths > 0).sum()),
+            Columns.N_ITEMS: len(tower.item_keys),
+            "n_likes": len(histories.items),
+            "n_epochs": tower.n_epochs,
+            "artifact": tower.to_text(),
+        }
+        tables.append(pa.Table.from_pylist([fit], schema=TWO_TOWER_FITS))
+    return pa.concat_tables(tables)
+
+
+def two_tower_vectors(
+    fits: pa.Table,
+    user_items: pa.Table,
+    users: pa.Table,
+    items: pa.Table,
+    user_attributes: pa.Table,
+    dimensions: int,
+) -> pa.Table:
+    """Give the vectors of the items and users of each fold, by what was learned for it.
+
+    Parameters
+    ----------
+    fits : pa.Table
+        As ``columns.TWO_TOWER_FITS``.
+    user_items, users, items, user_attributes : pa.Table
+        As for :func:`two_tower_fits`.
+    dimensions : int
+        As in the fit; a vector has one number more.
+
+    Returns
+    -------
+    pa.Table
         fold, entity ('item' or 'user'), key and vector, in this order. A fold without likes has
         no rows, nor has an item with neither likes nor attributes, nor a user with neither.
     """
+    likes = _likes(user_items)
+    tables = [vectors_schema(dimensions + 1).empty_table()]
+    fits = fits.sort_by(Columns.FOLD)
+    for place, fold in enumerate(fits[Columns.FOLD].to_pylist()):
+        # One at a time: with many items it is large.
+        tower = UserTower.from_text(fits["artifact"][place].as_py(), _fastest_device())
+        met, wanted_users, wanted_items = (
+            rows_of(table, fold=fold) for table in (likes, users, items)
+        )
+        user_keys = _keys(met[Columns.USER_KEY], wanted_users[Columns.USER_KEY])
+        user_features = _features(
+            user_attributes, Columns.USER_KEY, user_keys, tower.user_attributes
+        )
+        of_users = tower.vectors(_histories(met, user_keys), user_features)
+        for entity, keys, vectors, wanted in (
+            (ITEM, tower.item_keys, tower.item_vectors(), wanted_items[Columns.ITEM_KEY]),
+            (USER, user_keys, of_users, wanted_users[Columns.USER_KEY]),
+        ):
+            is_given = np.isin(keys, wanted.to_numpy()) & vectors.any(axis=1)
+            tables.append(vector_rows(fold, entity, keys[is_given], vectors[is_given]))
+    return pa.concat_tables(tables)
+
+
+def _likes(user_items: pa.Table) -> pa.Table:
+    """Keep what was liked, each user's oldest first."""
     likes = user_items.filter(user_items[Columns.IS_POSITIVE])
     # A fit depends on the order of its rows, and tables have none.
-    likes = likes.sort_by(
+    return likes.sort_by(
         [
             (Columns.FOLD, "ascending"),
             (Columns.USER_KEY, "ascending"),
@@ -450,51 +809,44 @@ def two_tower_vectors(
             (Columns.ITEM_KEY, "ascending"),
         ]
     )
-    tables = [vectors_schema(parameters.dimensions + 1).empty_table()]
-    for fold in folds_of(likes):
-        met, wanted_users, wanted_items = (
-            rows_of(table, fold=fold) for table in (likes, users, items)
-        )
-        user_keys = _keys(met[Columns.USER_KEY], wanted_users[Columns.USER_KEY])
-        item_keys = _keys(met[Columns.ITEM_KEY], wanted_items[Columns.ITEM_KEY])
-        item_features = _features(item_attributes, Columns.ITEM_KEY, item_keys)
-        user_features = _features(user_attributes, Columns.USER_KEY, user_keys)
-        rows = np.searchsorted(user_keys, met[Columns.USER_KEY].to_numpy())
-        has_times = met[Columns.LAST_INTERACTION_AT].null_count == 0
-        histories = Histories(
-            np.searchsorted(rows, np.arange(len(user_keys) + 1)),
-            np.searchsorted(item_keys, met[Columns.ITEM_KEY].to_numpy()),
-            # Of what happened in the same second the later row is later, as in every other model.
-            -met[Columns.RECENCY_RANK].to_numpy() if has_times else None,
-        )
-        model = TwoTower(parameters).fit(histories, len(item_keys), item_features, user_features)
-        of_items, of_users = model.item_vectors(), model.user_vectors(histories, user_features)
-        for entity, keys, vectors, wanted in (
-            (ITEM, item_keys, of_items, wanted_items[Columns.ITEM_KEY]),
-            (USER, user_keys, of_users, wanted_users[Columns.USER_KEY]),
-        ):
-            is_given = np.isin(keys, wanted.to_numpy()) & vectors.any(axis=1)
-            tables.append(vector_rows(fold, entity, keys[is_given], vectors[is_given]))
-    return pa.concat_tables(tables)
+
+
+def _histories(likes: pa.Table, user_keys: np.ndarray) -> Histories:
+    """Turn the likes of a fold, in order, into keys of items that each of some users liked."""
+    rows = np.searchsorted(user_keys, likes[Columns.USER_KEY].to_numpy())
+    has_times = likes[Columns.LAST_INTERACTION_AT].null_count == 0
+    return Histories(
+        np.searchsorted(rows, np.arange(len(user_keys) + 1)),
+        likes[Columns.ITEM_KEY].to_numpy(),
+        # Of what happened in the same second the later row is later, as in every other model.
+        -likes[Columns.RECENCY_RANK].to_numpy() if has_times else None,
+    )
 
 
 def _keys(*columns: pa.ChunkedArray) -> np.ndarray:
     return np.unique(np.concatenate([column.to_numpy() for column in columns]))
 
 
-def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
-    """Lay attributes out as a row of weights for each key, which sum to 1 in each kind.
+def _shared_attributes(attributes: pa.Table, key: str, keys: np.ndarray) -> list[tuple[str, str]]:
+    """Name the kinds and attributes that more than one of the keys has.
 
-    What only one has, such as a description, says nothing of another and is left out.
+    What only one has, such as a description, says nothing of another.
     """
     attributes = attributes.filter(pc.is_in(attributes[key], pa.array(keys)))
-    names = pc.binary_join_element_wise(
-        attributes[Columns.KIND], attributes[Columns.ATTRIBUTE], "\n"
-    )
-    _, columns, n_keys = np.unique(names.to_pylist(), return_inverse=True, return_counts=True)
-    is_shared = n_keys[columns] > 1
-    attributes = attributes.filter(pa.array(is_shared, pa.bool_()))
-    names, columns = np.unique(columns[is_shared], return_inverse=True)
+    names, n_keys = np.unique(_names(attributes).to_pylist(), return_counts=True)
+    return [tuple(name.split("\n", 1)) for name in names[n_keys > 1].tolist()]
+
+
+def _features(
+    attributes: pa.Table, key: str, keys: np.ndarray, names: list[tuple[str, str]]
+) -> csr_matrix:
+    """Lay attributes out as a row of weights for each key, which sum to 1 in each kind.
+
+    A column is one of the names; other attributes are left out.
+    """
+    attributes = attributes.filter(pc.is_in(attributes[key], pa.array(keys)))
+    columns = pc.index_in(_names(attributes), pa.array(map("\n".join, names), pa.string()))
+    attributes, columns = attributes.filter(columns.is_valid()), columns.drop_null().to_numpy()
     rows = np.searchsorted(keys, attributes[key].to_numpy())
     kinds, kind_codes = np.unique(attributes[Columns.KIND].to_pylist(), return_inverse=True)
     weights = np.ones(len(rows))
@@ -503,6 +855,27 @@ def _features(attributes: pa.Table, key: str, keys: np.ndarray) -> csr_matrix:
     groups = rows * len(kinds) + kind_codes
     weights = weights / np.maximum(1e-12, np.bincount(groups, weights))[groups]
     return csr_matrix((weights, (rows, columns)), (len(keys), len(names)), dtype=np.float32)
+
+
+def _names(attributes: pa.Table) -> pa.ChunkedArray:
+    """Write each kind and attribute as one text; a kind has no line break."""
+    return pc.binary_join_element_wise(
+        attributes[Columns.KIND], attributes[Columns.ATTRIBUTE], "\n"
+    )
+
+
+def _encoder(parameters: TwoTowerParameters) -> Encoder:
+    return Encoder(
+        parameters.dimensions,
+        parameters.history,
+        parameters.blocks if parameters.encoder == "attention" else 0,
+        parameters.heads,
+        parameters.dropout,
+    )
+
+
+def _fastest_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:

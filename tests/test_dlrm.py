@@ -12,8 +12,6 @@ from ir_measures import nDCG
 
 from models_py.dlrm import (
     DLRM,
-    MANIFEST_FILE,
-    WEIGHTS_FILE,
     DLRMParameters,
     listwise_loss,
     mean_ndcg,
@@ -164,15 +162,15 @@ def test_a_saved_model_scores_the_same(tmp_path):
     assert again.parameters == model.parameters
     assert (again.n_epochs_, again.fingerprint_) == (model.n_epochs_, model.fingerprint_)
     assert (again.scores(features, categories) == model.scores(features, categories)).all()
-    manifest = json.loads((tmp_path / "new" / "folder" / MANIFEST_FILE).read_text())
+    manifest = json.loads((tmp_path / "new" / "folder" / "dlrm.json").read_text())
     assert manifest["versions"]["torch"] == torch.__version__
 
     again.save(tmp_path / "again")
-    for name in (WEIGHTS_FILE, MANIFEST_FILE):
+    for name in ("dlrm.safetensors", "dlrm.json"):
         saved = [tmp_path / "new" / "folder" / name, tmp_path / "again" / name]
         assert saved[0].read_bytes() == saved[1].read_bytes()
     manifest["model"] = "other"
-    (tmp_path / "again" / MANIFEST_FILE).write_text(json.dumps(manifest))
+    (tmp_path / "again" / "dlrm.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="no DLRM"):
         DLRM.load(tmp_path / "again")
     with pytest.raises(FileNotFoundError):

@@ -1,5 +1,6 @@
 """Two towers: the loss against the full softmax, no look ahead, and what must hold for any data."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,13 @@ from scipy.stats import spearmanr
 
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
 from models_py.towers import Encoder, draw_negatives, sampled_softmax_loss
-from models_py.two_tower import TwoTower, TwoTowerParameters, two_tower_vectors
+from models_py.two_tower import (
+    TwoTower,
+    TwoTowerParameters,
+    UserTower,
+    two_tower_fits,
+    two_tower_vectors,
+)
 
 SMALL = TwoTowerParameters(
     dimensions=8, hidden=8, history=6, batch_size=16, batch_negatives=4, uniform_negatives=4,
@@ -274,8 +281,8 @@ def test_a_fit_repeats_and_leaves_torch_as_it_was():
     assert (first.user_vectors(likes) == second.user_vectors(likes)).all()
 
 
-def vectors(likes, users, items, item_attributes=(), user_attributes=(), parameters=SMALL):
-    """Vectors by (entity, key), from likes (user, item, time) in one fold."""
+def fit_and_vectors(likes, users, items, item_attributes=(), user_attributes=(), parameters=SMALL):
+    """The fit (None without likes), and vectors by (entity, key), of likes (user, item, time)."""
     likes, users, items = list(likes), list(users), list(items)
     n_later = [sum(a[0] == b[0] and b[1:] > a[1:] for b in likes) for a in likes]
     user_items = pa.table(
@@ -305,18 +312,27 @@ def vectors(likes, users, items, item_attributes=(), user_attributes=(), paramet
         )
 
     of_items = attributes("item_key", item_attributes)
-    table = two_tower_vectors(
-        user_items,
-        entities("user_key", users),
-        entities("item_key", items),
-        of_items.append_column("weight", pa.array([1.0] * len(of_items), pa.float64())),
-        attributes("user_key", user_attributes),
-        parameters,
+    read = {
+        "user_items": user_items,
+        "users": entities("user_key", users),
+        "items": entities("item_key", items),
+        "user_attributes": attributes("user_key", user_attributes),
+    }
+    fits = two_tower_fits(
+        **read,
+        item_attributes=of_items.append_column("weight", pa.array([1.0] * len(of_items))),
+        parameters=parameters,
     )
+    table = two_tower_vectors(fits, **read, dimensions=parameters.dimensions)
     assert table.schema.field("vector").type == pa.list_(pa.float32(), parameters.dimensions + 1)
     rows = table.to_pylist()
     assert {row["fold"] for row in rows} <= {"f"}
-    return {(row["entity"], row["key"]): np.array(row["vector"]) for row in rows}
+    [fit] = fits.to_pylist() or [None]
+    return fit, {(row["entity"], row["key"]): np.array(row["vector"]) for row in rows}
+
+
+def vectors(*arguments):
+    return fit_and_vectors(*arguments)[1]
 
 
 def likes_of(with_times):
@@ -350,9 +366,9 @@ def test_vectors_are_of_all_that_is_known_in_any_order(
 ):
     parameters = replace(SMALL, encoder=encoder, epochs=1, validation_users=0)
     arguments = [likes, range(1, 7), range(1, 9), item_attributes, user_attributes]
-    given_ = vectors(*arguments, parameters)
+    fit, given_ = fit_and_vectors(*arguments, parameters)
     if not likes:
-        assert given_ == {}
+        assert (fit, given_) == (None, {})
         return
     items = {like[1] for like in likes} | with_shared(item_attributes, without=9)
     users = {like[0] for like in likes} | with_shared(user_attributes, without=7)
@@ -363,6 +379,22 @@ def test_vectors_are_of_all_that_is_known_in_any_order(
         assert entity == "item" or vector[-1] == 1
     again = vectors(*(seed.sample(list(rows), len(rows)) for rows in arguments), parameters)
     assert all((given_[key] == again[key]).all() for key in expected)
+
+    # One at a time, from what was written down, it is the same.
+    assert (fit["n_users"], fit["n_likes"]) == (len({like[0] for like in likes}), len(likes))
+    assert (fit["n_items"], fit["n_epochs"]) == (len(items), 1)
+    tower = UserTower.from_text(fit["artifact"])
+    assert tower.item_keys.tolist() == sorted(items)
+    assert (tower.item_vectors() == [given_["item", key] for key in sorted(items)]).all()
+    for user in range(1, 7):
+        met = sorted((time or 0, item) for its_user, item, time in likes if its_user == user)
+        vector = tower.vector(
+            np.array([item for _, item in met], dtype=int),
+            [("genre", name) for its_user, name in user_attributes if its_user == user],
+        )
+        assert (vector is None) == (user not in users)
+        if vector is not None:
+            assert vector == pytest.approx(given_["user", user], abs=1e-6)
 
 
 def test_a_fold_without_likes_and_tables_without_rows():
@@ -398,6 +430,129 @@ def test_new_items_and_new_users_are_placed_by_what_is_known_of_them():
         for user in (fitting, *range(1 - fitting % 2, 40, 2)):
             scores = [found["user", user] @ found["item", item] for item in (fitting, other)]
             assert scores[0] > scores[1] + 0.1
+
+
+def fitted(encoder):
+    """A fit of 6 items and 20 users, with their likes and features; of item 5 nothing is known."""
+    random = np.random.default_rng(0)
+    items = np.concatenate([random.permutation(5)[:4] for _ in range(20)])
+    likes = Histories(np.arange(0, 81, 4), items, np.tile(np.arange(4), 20))
+    # Two kinds, the second with two attributes; half of the users have any.
+    features = np.zeros((20, 3), dtype=np.float32)
+    features[:10] = [1, 0.5, 0.5]
+    features[:5] = [0, 1, 0]
+    features = csr_matrix(features)
+    model = TwoTower(replace(SMALL, encoder=encoder)).fit(likes, 6, user_features=features)
+    return model, likes, features
+
+
+NAMES = [("gender", "f"), ("town", "Bern"), ("town", "Chur")]
+
+
+@pytest.mark.parametrize("encoder", ["mean", "attention"])
+def test_what_a_fit_leaves_behind_comes_back_whole(encoder, tmp_path):
+    model, likes, features = fitted(encoder)
+    tower = model.user_tower(np.arange(6), NAMES)
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    again = UserTower.from_text(tower.to_text())
+    assert (torch.get_rng_state() == state).all()
+    assert again.to_text() == tower.to_text()
+    assert again.parameters == replace(SMALL, encoder=encoder)
+    assert again.user_attributes == NAMES
+    assert (again.n_epochs, again.data_fingerprint) == (model.n_epochs_, model.fingerprint_)
+    assert again.item_keys.tolist() == [0, 1, 2, 3, 4]
+    assert (again.item_vectors() == model.item_vectors()[:5]).all()
+    assert (again.vectors(likes, features) == model.user_vectors(likes, features)).all()
+
+    tower.save(tmp_path)
+    manifest = json.loads((tmp_path / "usertower.json").read_text())
+    assert manifest["versions"]["torch"] == torch.__version__
+    (tmp_path / "usertower.json").write_text(json.dumps(manifest | {"model": "DLRM"}))
+    with pytest.raises(ValueError, match="no UserTower"):
+        UserTower.load(tmp_path)
+
+
+@pytest.mark.parametrize("encoder", ["mean", "attention"])
+def test_one_user_is_read_as_among_many(encoder):
+    """Whatever else stands in the history, and by actions alone, attributes alone, or both."""
+    model, likes, features = fitted(encoder)
+    tower = model.user_tower(np.arange(6) * 10, NAMES)
+    of_all = model.user_vectors(likes, features)
+    of_features = model.user_vectors(Histories(np.zeros(21, int), np.zeros(0, int)), features)
+    of_actions = model.user_vectors(likes)
+    for user in range(20):
+        # Key 50 is that of the item of which nothing is known, 7 and 60 are of none.
+        keys = 10 * likes.items[likes.offsets[user] : likes.offsets[user + 1]]
+        keys = np.concatenate([[7], keys[:2], [50, 60], keys[2:], [2**31 - 1]])
+        names = [NAMES[column] for column in features[user].indices] + [("town", "Rom")]
+        assert tower.vector(keys, names) == pytest.approx(of_all[user], abs=1e-6)
+        assert tower.vector(keys) == pytest.approx(of_actions[user], abs=1e-6)
+        if user < 10:
+            alone = tower.vector(np.array([7, 50]), reversed(names))
+            assert alone == pytest.approx(of_features[user], abs=1e-6)
+        assert tower.vector(keys, names).dtype == np.float32
+    assert tower.vector(np.array([], dtype=int)) is None
+    assert tower.vector([7, 50, 60], [("town", "Rom"), ("gender", "Bern")]) is None
+    # The last six are read, and of these the order counts for attention alone.
+    keys = np.array([40, 0, 10, 20, 30, 0, 10])
+    assert (tower.vector(keys) == tower.vector(keys[1:])).all()
+    is_same = np.allclose(tower.vector(keys[1:]), tower.vector(keys[:0:-1]), atol=1e-6)
+    assert is_same == (encoder == "mean")
+
+
+def test_a_fit_that_knows_no_item_reads_features():
+    nobody = Histories(np.array([0, 0, 0]), np.array([], dtype=int))
+    features = csr_matrix(np.array([[1], [0]], dtype=np.float32))
+    model = TwoTower(SMALL).fit(nobody, n_items=3, user_features=features)
+    tower = UserTower.from_text(model.user_tower(np.arange(3), [("gender", "f")]).to_text())
+    found = model.user_vectors(nobody, features)
+    assert tower.vector(np.arange(3), [("gender", "f")]) == pytest.approx(found[0], abs=1e-6)
+    assert np.linalg.norm(found[0, :-1]) == pytest.approx(1, abs=1e-5)
+    assert not found[1].any() and tower.vector(np.arange(3)) is None
+
+
+def test_keys_and_names_are_those_of_the_fit():
+    model, *_ = fitted("mean")
+    for keys in (np.arange(5), np.array([1, 2, 3, 5, 4, 6]), np.zeros(6, dtype=int)):
+        with pytest.raises(ValueError, match="ascending key for each of its 6 items"):
+            model.user_tower(keys, NAMES)
+    with pytest.raises(ValueError, match="3 attributes of users, got the names of 2"):
+        model.user_tower(np.arange(6), NAMES[:2])
+
+
+def test_the_fit_of_live_gives_the_vectors_that_were_built(built):
+    """From the last likes and the attributes, as whoever serves a user reads them."""
+    [(artifact,)] = built.rows("select artifact from candidates.two_tower_fits where fold = 'live'")
+    tower = UserTower.from_text(artifact)
+    users = built.rows(
+        """
+        select
+            key,
+            vector,
+            (
+                select list(
+                    item_key
+                    order by last_interaction_at, recency_rank desc, item_key
+                )
+                from folds.user_items
+                where fold = 'live' and user_key = key and is_positive
+            ),
+            (
+                select list((kind, attribute))
+                from inputs.user_attributes
+                where user_key = key
+            )
+        from candidates.vectors
+        where fold = 'live' and source = 'two_tower' and entity = 'user'
+        order by hash(key)
+        limit 50
+        """
+    )
+    assert len(users) == 50
+    for user, vector, item_keys, attributes in users:
+        found = tower.vector(np.array(item_keys or [], dtype=int), attributes)
+        assert found == pytest.approx(vector, abs=1e-6), user
 
 
 @pytest.mark.parametrize(

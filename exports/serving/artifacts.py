@@ -72,6 +72,14 @@ ATTRIBUTES = """
     inner join numbers using (kind, attribute)
     order by of_items.item_key, numbers.number
 """
+USER_ATTRIBUTES = """
+    select
+        of_users.user_key,
+        cast(numbers.number as integer) as number
+    from inputs.user_attributes as of_users
+    inner join user_numbers as numbers using (kind, attribute)
+    order by of_users.user_key, numbers.number
+"""
 SEGMENT_ITEMS = """
     select
         cast(segments.number as integer) as number,
@@ -204,6 +212,9 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         _pools(cursor, parameters["ranker"], parameters["sources"]),
         n_users,
     )
+    if "two_tower" in parameters["vector_sources"]:
+        _write_user_tower(cursor, folder)
+        write_groups(folder, "user_attributes", _batches(cursor.sql(USER_ATTRIBUTES)), n_users)
     for source in parameters["vector_sources"]:
         for entity in ("item", "user"):
             _write_vectors(cursor, folder, source, entity)
@@ -327,7 +338,15 @@ def _write_names(cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
         )
         """
     )
+    cursor.execute(
+        """
+        create or replace temp table user_numbers as
+        select kind, attribute, row_number() over (order by kind, attribute) - 1 as number
+        from (select distinct kind, attribute from inputs.user_attributes)
+        """
+    )
     for name, query in {
+        "user_attribute_names": "select kind, attribute from user_numbers order by number",
         "attribute_names": "select kind, attribute from numbers order by number",
         "segments": "select segment, label from segments order by number",
         "rules": """
@@ -355,6 +374,15 @@ def _write_ranker(cursor: duckdb.DuckDBPyConnection, folder: Path, ranker: str |
         f'select artifact from ranking."{ranker}_fits" where fold = \'live\''
     ).fetchone()[0]
     (folder / "ranker.json").write_text(artifact)
+
+
+def _write_user_tower(cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write what makes a user's vector of the last actions; without likes there is none."""
+    row = cursor.execute(
+        "select artifact from candidates.two_tower_fits where fold = 'live'"
+    ).fetchone()
+    if row is not None:
+        (folder / "two_tower.txt").write_text(row[0])
 
 
 def _write_features(cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:

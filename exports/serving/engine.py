@@ -22,7 +22,7 @@ from exports.serving.pool import (
     pooled,
     survey_list,
 )
-from exports.serving.reasons import Reasons
+from exports.serving.reasons import Reasons, published_words
 from exports.serving.rerank import Place, Wishes, reranked
 from exports.serving.run import Run
 from exports.serving.vectors import VectorSource
@@ -110,7 +110,7 @@ class Engine:
         """Work out once what every answer needs, so that the first one need not wait."""
         run = self.run
         for part in (
-            "attribute_names", "attribute_numbers", "segments", "segment_numbers", "is_said",
+            "attribute_names", "attribute_numbers", "user_attribute_names", "segments", "segment_numbers", "is_said",
             "kind_codes", "sponsored_reasons", "reason_templates", "user_categories",
             "by_popularity", "by_trend", "fillers", "segment_affinities", "_items_by_attribute",
         ):  # fmt: skip
@@ -286,7 +286,7 @@ class Engine:
             raise CannotServeError("no source proposes anything")
         items, scores = self.ranked(person, found)
         places = reranked(self.run, person, items, scores, wishes)
-        return self._at_least_one(places), Reasons(self.run, person, found.pool)
+        return self._at_least_one(places), Reasons(self.run, person, places, found.pool)
 
     def _vectors(self, person: Person, wishes: Wishes) -> tuple[list[Place], Reasons]:
         for source, its in self.vectors.items():
@@ -297,7 +297,7 @@ class Engine:
             items, scores = self.vector_lists(person, {source: vector}, k)[source]
             if len(items):
                 places = reranked(self.run, person, items, scores, wishes)
-                return self._at_least_one(places), Reasons(self.run, person, None, source)
+                return self._at_least_one(places), Reasons(self.run, person, places, None, source)
         raise CannotServeError("there is no vector of the person, or no index")
 
     def _published(self, person: Person, wishes: Wishes) -> tuple[list[Place], Reasons]:
@@ -306,12 +306,13 @@ class Engine:
             raise CannotServeError("no list is published for the person")
         items = run.lists.of(person.user_key, "item_key")
         scores = run.lists.of(person.user_key, "score")
-        reasons = Reasons(run, person, None)
+        slots = published_words(run, person.user_key)
         places = [
-            Place(int(item), float(score), reasons.published[int(item)].slot)
-            for item, score in zip(items, scores, strict=True)
+            Place(int(item), float(score), said.slot)
+            for item, score, said in zip(items, scores, slots.values(), strict=True)
         ]
-        return self._filled(person, places, wishes), reasons
+        places = self._filled(person, places, wishes)
+        return places, Reasons(run, person, places)
 
     def _cold_start(self, person: Person, wishes: Wishes) -> tuple[list[Place], Reasons]:
         run = self.run
@@ -322,20 +323,21 @@ class Engine:
         found = [run.cold_start[its] for its in audiences if its in run.cold_start]
         if not found:
             raise CannotServeError("no list for new people is published")
-        reasons = Reasons(run, person, None)
-        places = []
+        reasons, places = {}, []
         # In turn from each audience, so that none fills the list alone.
         longest = max(len(rows) for rows in found[:-1] or found)
         for nth in range(longest):
             for rows in found[:-1] or found:
                 if nth < len(rows) and rows[nth]["item_id"] in run.item_keys:
                     item = run.item_keys[rows[nth]["item_id"]]
-                    reasons.say(item, rows[nth]["reason"])
+                    reasons.setdefault(item, rows[nth]["reason"])
                     places.append(Place(item, rows[nth]["score"], "cold_start"))
-        return self._filled(person, places, wishes), reasons
+        places = self._filled(person, places, wishes)
+        return places, Reasons(run, person, places, said=reasons)
 
     def _trending(self, person: Person, wishes: Wishes) -> tuple[list[Place], Reasons]:
-        return self._filled(person, [], wishes), Reasons(self.run, person, None)
+        places = self._filled(person, [], wishes)
+        return places, Reasons(self.run, person, places)
 
     def _filled(self, person: Person, places: list[Place], wishes: Wishes) -> list[Place]:
         """Keep what may be shown of a list, and fill it up with the trend."""

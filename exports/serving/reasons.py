@@ -1,5 +1,6 @@
 """Why an item is shown, in the words of reason_templates."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,8 @@ from exports.serving.run import Run
 
 # What is said of everybody is said of so many items, the first of each order.
 TOP_ITEMS = 100
+# A like that leads to an item so strongly, as a share of the strongest, may be named in its stead.
+NEARLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,19 +40,29 @@ class Reasons:
         What was published.
     person : Person
         To whom it is said.
+    places : list of Place
+        What is on the list.
     pool : Pool, optional
         The candidates that the items come from.
     source : str, optional
         The source that they come from, where it is one alone.
+    said : dict, optional
+        Item → what is said of it already.
     """
 
-    def __init__(self, run: Run, person: Person, pool: Pool | None, source: str | None = None):
+    def __init__(
+        self,
+        run: Run,
+        person: Person,
+        places: list[Place],
+        pool: Pool | None = None,
+        source: str | None = None,
+        said: dict[int, str] | None = None,
+    ) -> None:
         self.run, self.person, self.pool, self.source = run, person, pool, source
-        self._said: dict[int, str] = {}
-
-    def say(self, item: int, reason: str) -> None:
-        """Let this be the reason of an item, unless it has one."""
-        self._said.setdefault(item, reason)
+        self._shown = [place.item for place in places]
+        self._said = said or {}
+        self._n_named: Counter[int] = Counter()
 
     def of(self, place: Place) -> Said:
         """Give the reason of a place on the list."""
@@ -67,8 +80,8 @@ class Reasons:
 
     def _found(self, place: Place) -> Said:
         item, best = place.item, self._best_source(place.item)
-        if item in self._ties:
-            liked = self._ties[item]
+        liked = self._named(item)
+        if liked is not None:
             template = self.run.reason_templates["cooccurrence"][0]
             reason = template.replace("{item}", self.run.titles[liked] or "")
             return Said(best or "cooccurrence", place.slot, reason, self.run.item_ids[liked])
@@ -107,30 +120,49 @@ class Reasons:
     @cached_property
     def published(self) -> dict[int, Said]:
         """Item → what the build said of it on the person's list."""
-        run, key = self.run, self.person.user_key
-        if key is None or run.lists is None or run.list_words is None:
-            return {}
-        rows = run.lists.rows(key)
-        words = run.list_words.slice(rows.start, rows.stop - rows.start).to_pylist()
-        items = run.lists.of(key, "item_key").tolist()
-        return {item: Said(**its) for item, its in zip(items, words, strict=True)}
+        return published_words(self.run, self.person.user_key)
+
+    def _named(self, item: int) -> int | None:
+        """The like that a reason names: of those that lead to the item nearly as strongly as any,
+        the one that was named least, so that a list does not name one over and over."""
+        ties = self._ties.get(item)
+        if not ties:
+            return None
+        strongest = max(ties.values())
+        near = [liked for liked, tie in ties.items() if tie >= NEARLY * strongest]
+        named = min(near, key=lambda liked: (self._n_named[liked], -ties[liked]))
+        self._n_named[named] += 1
+        return named
 
     @cached_property
-    def _ties(self) -> dict[int, int]:
-        """Item → the like that leads to it most."""
+    def _ties(self) -> dict[int, dict[int, float]]:
+        """Item of the pool → the likes that lead to it, and how strongly."""
         run = self.run
         group = run.neighbors.get("cooccurrence")
         likes = self.person.likes[: run.parameters["reason_history"]]
         if group is None or not len(likes):
             return {}
         rows, owners = group.of_all(likes[likes < len(group.starts)])
-        if not len(rows):
-            return {}
         _, decay = run.parameters["histories"]["cooccurrence"]
         strengths = group.columns["score"][rows] * np.power(decay, owners)
         items = group.columns["neighbor_item_key"][rows]
-        order = np.lexsort((owners, -strengths, items))
-        firsts = order[np.r_[True, items[order][1:] != items[order][:-1]]]
-        return dict(
-            zip(items[firsts].tolist(), likes[owners[firsts]].tolist(), strict=True)
-        )
+        is_shown = np.isin(items, self._shown)
+        ties: dict[int, dict[int, float]] = {}
+        for item, liked, tie in zip(
+            items[is_shown].tolist(),
+            likes[owners[is_shown]].tolist(),
+            strengths[is_shown].tolist(),
+            strict=True,
+        ):
+            ties.setdefault(item, {})[liked] = tie
+        return ties
+
+
+def published_words(run: Run, user_key: int | None) -> dict[int, Said]:
+    """Give what the build said of each item on a user's list, in its order."""
+    if user_key is None or run.lists is None or run.list_words is None:
+        return {}
+    rows = run.lists.rows(user_key)
+    words = run.list_words.slice(rows.start, rows.stop - rows.start).to_pylist()
+    items = run.lists.of(user_key, "item_key").tolist()
+    return {item: Said(**its) for item, its in zip(items, words, strict=True)}

@@ -268,6 +268,12 @@ class Run:
         return list(zip(rows["kind"].to_pylist(), rows["attribute"].to_pylist(), strict=True))
 
     @cached_property
+    def user_attribute_names(self) -> list[tuple[str, str]]:
+        """(kind, attribute) of each number of a user's attributes."""
+        rows = pq.read_table(self.whole("user_attribute_names.parquet"))
+        return list(zip(rows["kind"].to_pylist(), rows["attribute"].to_pylist(), strict=True))
+
+    @cached_property
     def is_said(self) -> np.ndarray:
         """Whether each attribute is one that tastes are made of, and no text."""
         texts = set(self.parameters["content_text_kinds"] or [])

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from exports.serving.person import Person
-from exports.serving.run import Run, mapped
+from exports.serving.run import Group, Run, mapped
 
 
 class VectorSource:
@@ -32,6 +32,18 @@ class VectorSource:
         self.item_rows = _rows(np.load(folder / f"{source}.item_keys.npy"), run.n_items)
         user_keys = np.load(folder / f"{source}.user_keys.npy")
         self.user_rows = _rows(user_keys, len(run.user_features))
+        if source == "two_tower":
+            self._open_tower()
+
+    def _open_tower(self) -> None:
+        # Brings torch, which a service without towers need not load.
+        import torch
+
+        from models_py.two_tower import UserTower
+
+        torch.set_num_threads(1)
+        self.tower = UserTower.from_text(self.run.whole("two_tower.txt").read_text())
+        self.attributes = Group(self.run.arrays / "user_attributes")
 
     def of_items(self, items: np.ndarray) -> np.ndarray:
         """Give the vectors of items, float32 (n, d); NaN where there is none."""
@@ -93,6 +105,15 @@ class VectorSource:
         vector = weights[rows >= 0] @ np.asarray(self.items[rows[rows >= 0]])
         length = np.linalg.norm(vector)
         return (vector / length).astype(np.float32) if length else None
+
+
+    def _two_tower(self, person: Person) -> np.ndarray | None:
+        """What the tower of users makes of the last likes, and of what is known of the person."""
+        attributes = []
+        if person.user_key is not None:
+            numbers = self.attributes.of(person.user_key, "number").astype(int)
+            attributes = [self.run.user_attribute_names[number] for number in numbers]
+        return self.tower.vector(person.likes[::-1], attributes)
 
 
 def _rows(keys: np.ndarray, n: int) -> np.ndarray:
