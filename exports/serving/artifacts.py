@@ -145,8 +145,6 @@ LISTS = """
 """
 
 
-
-
 def write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Write what the service needs of the fold ``live``.
 
@@ -229,9 +227,7 @@ def write_arrays(folder: Path, name: str, relation: duckdb.DuckDBPyRelation) -> 
     columns.close()
 
 
-def write_groups(
-    folder: Path, name: str, batches: Iterable[pa.RecordBatch], n_keys: int
-) -> None:
+def write_groups(folder: Path, name: str, batches: Iterable[pa.RecordBatch], n_keys: int) -> None:
     """Write rows that belong to keys: an array a column, and where the rows of a key are.
 
     Parameters
@@ -371,7 +367,7 @@ def _write_ranker(cursor: duckdb.DuckDBPyConnection, folder: Path, ranker: str |
     if ranker in (None, "blend"):
         return
     artifact = cursor.execute(
-        f'select artifact from ranking."{ranker}_fits" where fold = \'live\''
+        f"select artifact from ranking.\"{ranker}_fits\" where fold = 'live'"
     ).fetchone()[0]
     (folder / "ranker.json").write_text(artifact)
 
@@ -421,9 +417,7 @@ def _write_features(cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 def _write_matrix(path: Path, relation: duckdb.DuckDBPyRelation, n_columns: int) -> None:
     n_rows = len(relation)
-    matrix = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.float64, shape=(n_rows, n_columns)
-    )
+    matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float64, shape=(n_rows, n_columns))
     first = 0
     for batch in _batches(relation):
         for place in range(n_columns):

@@ -1,7 +1,7 @@
 """Answers of the last minutes: in this process, or in a Redis that outlives it.
 
-A question names the run, and the number of what is known of the person: after a new event or another
-run it is another question, so that nothing need be dropped and nothing stale is ever found.
+A question names the run, and the number of what is known of the person: after a new event or
+another run it is another question, so that nothing need be dropped and nothing stale is found.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""Two stages for one person: candidates, then the ranker and the rules; and what there is instead.
+"""Two stages for one person: candidates, then ranker and rules; and what there is instead.
 
-What is served comes from the first step that can serve it: the full pipeline, the vectors alone, the
-published list, the list for a person nobody knows, the trend. The answer says which.
+What is served comes from the first step that can serve it: the full pipeline, the vectors alone,
+the published list, the list for a person nobody knows, the trend. The answer says which.
 """
 
 import logging
@@ -110,9 +110,10 @@ class Engine:
         """Work out once what every answer needs, so that the first one need not wait."""
         run = self.run
         for part in (
-            "attribute_names", "attribute_numbers", "user_attribute_names", "segments", "segment_numbers", "is_said",
-            "kind_codes", "sponsored_reasons", "reason_templates", "user_categories",
-            "by_popularity", "by_trend", "fillers", "segment_affinities", "_items_by_attribute",
+            "attribute_names", "attribute_numbers", "user_attribute_names", "segments",
+            "segment_numbers", "is_said", "kind_codes", "sponsored_reasons", "reason_templates",
+            "user_categories", "by_popularity", "by_trend", "fillers", "segment_affinities",
+            "_items_by_attribute",
         ):  # fmt: skip
             try:
                 getattr(run, part)
@@ -258,9 +259,7 @@ class Engine:
                     degraded += [
                         part for part in run.problems if part.startswith(("index", "vectors"))
                     ]
-                items = [
-                    self._shown(rank, place, reasons) for rank, place in enumerate(places, 1)
-                ]
+                items = [self._shown(rank, place, reasons) for rank, place in enumerate(places, 1)]
                 is_fallback = step in ("pipeline", "vectors") or any(
                     part in run.problems for part in ("ranker", "pools")
                 )

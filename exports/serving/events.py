@@ -127,9 +127,7 @@ class EventLog:
         """Write events and wait for the disk; what was written in part is taken back."""
         try:
             file = self._open()
-            lines = b"".join(
-                event.line(seq) for seq, event in enumerate(events, self._seq + 1)
-            )
+            lines = b"".join(event.line(seq) for seq, event in enumerate(events, self._seq + 1))
             view = memoryview(lines)
             while view:
                 view = view[os.write(file, view) :]

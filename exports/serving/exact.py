@@ -1,4 +1,4 @@
-"""Sums as the SQL models make them: as decimals, so that they do not depend on the order of rows."""
+"""Sums as the SQL models make them: of decimals, so that the order of rows does not matter."""
 
 import numpy as np
 

@@ -1,12 +1,9 @@
-"""What a ranker is told of a person and their candidates: the SQL models' features, for one person.
+"""What a ranker is told of a person's candidates: the features of the SQL models, for one person.
 
-Each is worked out as ``user_item_features`` does, to the last bit; a test sets the two side by side.
+Each is worked out as ``user_item_features`` does, to the last bit; a test compares the two.
 """
 
-from collections.abc import Callable
-
 import numpy as np
-import pyarrow as pa
 
 from exports.serving.exact import decimals, doubles, exact_sums, inner_products
 from exports.serving.person import Person

@@ -62,9 +62,7 @@ def listed(order: np.ndarray, met: np.ndarray, k: int) -> np.ndarray:
     return head[~is_among(head, met)][:k]
 
 
-def neighbor_list(
-    run: Run, source: str, person: Person, k: int
-) -> tuple[np.ndarray, np.ndarray]:
+def neighbor_list(run: Run, source: str, person: Person, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Go from what the person liked to its neighbours, as the macro ``neighbor_candidates`` does.
 
     Returns
@@ -161,9 +159,7 @@ def pooled(run: Run, lists: Lists, kept: Pool | None = None) -> Pool:
             of_scores[places] = kept.relative[source]
         ranks[source], relative[source] = of_source, of_scores
     totals = np.zeros(len(items))
-    sources = [
-        source for source in ranks if weights is None or weights.get(source, 0.0) > 0
-    ]
+    sources = [source for source in ranks if weights is None or weights.get(source, 0.0) > 0]
     if sources:
         shares = np.concatenate(
             [

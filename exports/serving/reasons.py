@@ -31,8 +31,8 @@ class Reasons:
     """Says why.
 
     What the build said of an item on a person's list is said again. Of others: the like that leads
-    to the item most, then what was chosen in a survey, then the trend, what is popular, and what the
-    source that puts it highest claims.
+    to the item most, then what was chosen in a survey, then the trend, what is popular, and what
+    the source that puts it highest claims.
 
     Parameters
     ----------

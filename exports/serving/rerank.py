@@ -196,9 +196,7 @@ def _picked(run: Run, rows: list[_Row], length: int) -> list[_Row]:
     caps = parameters["max_per_attribute"]
     attributes = {}
     for kind in {CATEGORY, *caps}:
-        names = [
-            [name for its, name in run.attributes_of(row.item) if its == kind] for row in rows
-        ]
+        names = [[name for its, name in run.attributes_of(row.item) if its == kind] for row in rows]
         numbers = {name: n for n, name in enumerate(sorted({n for its in names for n in its}))}
         widest = max(1, *(len(its) for its in names))
         of_items = np.full((1, len(rows), widest), len(numbers))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from exports.files import sha256_of
@@ -44,7 +43,9 @@ class Group:
         }
         n_rows = {len(column) for column in self.columns.values()} or {0}
         if len(n_rows) > 1 or self.ends.max(initial=0) > max(n_rows):
-            raise ValueError(f"{folder}: columns have {sorted(n_rows)} rows, and keys point further")
+            raise ValueError(
+                f"{folder}: columns have {sorted(n_rows)} rows, and keys point further"
+            )
 
     def rows(self, key: int) -> slice:
         """Say which rows are those of a key; none of a key that is too large."""
@@ -134,10 +135,14 @@ class Run:
             self.parameters["segment_attributes"],
         )
         self.explored = self._part(
-            "explored", lambda: Group(self.arrays / "explored"), self.parameters["exploration_places"]
+            "explored",
+            lambda: Group(self.arrays / "explored"),
+            self.parameters["exploration_places"],
         )
         self.sponsored = self._part(
-            "sponsored", lambda: Group(self.arrays / "sponsored"), self.parameters["sponsored_slots"]
+            "sponsored",
+            lambda: Group(self.arrays / "sponsored"),
+            self.parameters["sponsored_slots"],
         )
         self.pools = self._part("pools", lambda: Group(self.arrays / "pools"))
         self.lists = self._part("lists", lambda: Group(self.arrays / "lists"))
@@ -196,8 +201,7 @@ class Run:
         )
         self.item_keys = dict(zip(rows["item_id"].to_pylist(), keys.tolist(), strict=True))
         self.items = {
-            path.stem: mapped(path)
-            for path in sorted((self.arrays / "items").glob("*.npy"))
+            path.stem: mapped(path) for path in sorted((self.arrays / "items").glob("*.npy"))
         }
         self.is_recommendable = self.items["is_recommendable"]
         self.item_features = mapped(self.arrays / "item_features.npy")
@@ -210,8 +214,7 @@ class Run:
             zip(rows["user_id"].to_pylist(), rows["user_key"].to_pylist(), strict=True)
         )
         self.users = {
-            path.stem: mapped(path)
-            for path in sorted((self.arrays / "users").glob("*.npy"))
+            path.stem: mapped(path) for path in sorted((self.arrays / "users").glob("*.npy"))
         }
         self.user_features = mapped(self.arrays / "user_features.npy")
 
@@ -336,9 +339,7 @@ class Run:
     def reason_templates(self) -> dict[str, tuple[str, str]]:
         """Source → what is said where it knows an item of the user's, and where not."""
         rows = pq.read_table(self.whole("reason_templates.parquet")).to_pylist()
-        return {
-            row["source"]: (row["template"], row["template_without_item"]) for row in rows
-        }
+        return {row["source"]: (row["template"], row["template_without_item"]) for row in rows}
 
     @cached_property
     def user_categories(self) -> dict[str, list]:

@@ -124,9 +124,7 @@ class Service:
             logger.error("%s", error)
             return None
         RELOADS.labels("opened").inc()
-        logger.info(
-            "run %s is served", engine.run.run_id, extra={"problems": engine.run.problems}
-        )
+        logger.info("run %s is served", engine.run.run_id, extra={"problems": engine.run.problems})
         return engine
 
     def _open_feature_store(self) -> Callable | None:

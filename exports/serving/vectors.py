@@ -106,7 +106,6 @@ class VectorSource:
         length = np.linalg.norm(vector)
         return (vector / length).astype(np.float32) if length else None
 
-
     def _two_tower(self, person: Person) -> np.ndarray | None:
         """What the tower of users makes of the last likes, and of what is known of the person."""
         attributes = []
