@@ -343,7 +343,7 @@ def _write_ahead(store: FeatureStore, repository: Path) -> None:
 class OnlineFeatures:
     """Reads the features of users, one at a time, as fast as Feast does; safe between threads.
 
-    Nothing is opened before the first user is asked for, and what ``make features`` brings is seen
+    No store is opened before the first user is asked for, and what ``make features`` brings is seen
     without a restart.
 
     Parameters
@@ -352,6 +352,11 @@ class OnlineFeatures:
         The repository of Feast.
     timeout_seconds : float
         How long a locked file or a Redis that does not answer is waited for.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        When no store is configured as it should: see ``open_store``.
     """
 
     def __init__(self, repository: Path = REPOSITORY, timeout_seconds: float = 0.1) -> None:
@@ -359,6 +364,7 @@ class OnlineFeatures:
         self.timeout_seconds = timeout_seconds
         self._stamp = Stamp(self.repository)
         self._opening = threading.Lock()
+        open_store(self.repository, self.timeout_seconds)  # what is set wrong is said now
         self._opened: tuple[tuple[int, int], FeatureStore, list[str]] | None = None
 
     def user(self, user_id: str) -> UserFeatures:
@@ -395,8 +401,9 @@ class OnlineFeatures:
                 "unreachable",
                 f"Redis does not answer ({error}); does FORYOU_REDIS_URL name the right one?",
             ) from error
-        except (FeastError, google.protobuf.message.DecodeError) as error:
-            # `make features` writes the registry in place, so it can be read half.
+        except (FeastError, ValueError, google.protobuf.message.DecodeError) as error:
+            # Views that were never filled; and `make features` writes the registry in place, so
+            # that it can be read half.
             raise FeaturesUnavailableError(
                 "missing", f"{self.repository}: Feast says: {error}; run `make features`"
             ) from error
@@ -416,6 +423,8 @@ class OnlineFeatures:
                 opened = self._opened
                 if opened is None or opened[0] != version:
                     store = open_store(self.repository, self.timeout_seconds)
+                    # Values of before are good until those of the next run are there.
+                    store.config.registry.serve_features_while_materializing = True
                     view = store.get_feature_view("user_features", allow_registry_cache=True)
                     names = [field.name for field in view.features]
                     opened = self._opened = (version, store, names)

@@ -19,6 +19,7 @@ import pytest
 import redis
 from conftest import ROOT, Warehouse
 from feast import FeatureStore
+from feast.infra.online_stores.sqlite import SqliteOnlineStore
 
 from exports import feature_store, snapshot
 from exports.feature_store import FeaturesUnavailableError, OnlineFeatures, materialize, open_store
@@ -280,6 +281,27 @@ def test_a_new_run_comes_online(small, repository, tmp_path):
         assert now.run_id == run_id
         assert now.values["user_like_rate"] == before.values["user_like_rate"] / 3
         before = now
+
+
+def test_readers_read_on_while_it_is_filled(small, repository, tmp_path, monkeypatch):
+    into = tmp_path / "published"
+    snapshot.publish(small.database, into)
+    materialize(into, repository)
+    early = OnlineFeatures(repository)
+    before = early.user("1")
+    build_again(small, into, "later", A_DAY_LATER, OTHER_RATES)
+    seen = []
+    write = SqliteOnlineStore.online_write_batch
+
+    def look_and_write(*arguments, **keywords):
+        seen.extend(reader.user("1") for reader in (early, OnlineFeatures(repository)))
+        write(*arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteOnlineStore, "online_write_batch", look_and_write)
+        assert materialize(into, repository).is_incremental
+    # Users are written first, items after them.
+    assert seen[:2] == [before, before] and [its.run_id for its in seen[2:]] == ["later"] * 2
 
 
 def test_twice_is_once(small, repository, tmp_path):
