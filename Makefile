@@ -66,7 +66,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -126,6 +126,9 @@ bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=;
 
 publish: target/built ## make what was built exports/published/current: Parquet, and a DuckDB file for BI
 	@$(BIN)/python -m exports.snapshot
+
+features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
+	@$(BIN)/python -m exports.feature_store
 
 docs: target/built ## write the dbt docs as one page
 	$(BIN)/dbt docs generate --static $(DBT_OPTIONS) $(DBT_VARS)

@@ -27,7 +27,25 @@ from exports.vector_index import AUTO, TYPES, IndexParameters, write_indexes
 from exports.warehouse import database_path, open_to_read
 
 PUBLISHED = Path("exports/published")
-# Name → what it is. Everything is in the owner's ids, and of the fold live where there are folds.
+# Fold → the moment at which its features were known: its cutoff. Only a fold that is cut by time
+# has learned all that was before; two that end at the same one say the same. Where events have no
+# times, live is as of the build.
+MOMENTS = """
+    select
+        folds.fold,
+        coalesce(folds.cutoff_at, runs.ran_at) as cutoff_at,
+        runs.run_id
+    from folds.folds
+    inner join builds.runs on runs.run_id = getvariable('run_id')
+    where folds.split = 'live' or (folds.split = 'time' and folds.cutoff_at is not null)
+    qualify row_number() over (
+        partition by coalesce(folds.cutoff_at, runs.ran_at)
+        order by folds.split = 'live' desc, folds.fold
+    ) = 1
+"""
+# Name → what it is. Everything is in the owner's ids, and of the fold live where there are folds,
+# but for the histories: those have a row for each moment, and of the columns those that the
+# variable `declared` calls features.
 TABLES = {
     "recommendations": """
         select user_id, rank, item_id, title, score, source, slot, reason, reason_item_id
@@ -72,6 +90,42 @@ TABLES = {
         inner join inputs.items as items using (item_key)
         where features.fold = 'live'
         order by features.item_key
+    """,
+    "user_feature_history": f"""
+        select
+            columns(
+                lambda c:
+                    c in ('user_id', 'cutoff_at', 'run_id')
+                    or list_contains(getvariable('declared'), 'user_features category ' || c)
+            ),
+            cast(columns(
+                lambda c: list_contains(getvariable('declared'), 'user_features numeric ' || c)
+            ) as double)
+        from (
+            select users.user_id, moments.cutoff_at, moments.run_id, features.*
+            from features.user_features as features
+            inner join ({MOMENTS}) as moments using (fold)
+            inner join inputs.users as users using (user_key)
+        )
+        order by cutoff_at, user_id
+    """,
+    "item_feature_history": f"""
+        select
+            columns(
+                lambda c:
+                    c in ('item_id', 'cutoff_at', 'run_id')
+                    or list_contains(getvariable('declared'), 'item_features category ' || c)
+            ),
+            cast(columns(
+                lambda c: list_contains(getvariable('declared'), 'item_features numeric ' || c)
+            ) as double)
+        from (
+            select items.item_id, moments.cutoff_at, moments.run_id, features.*
+            from features.item_features as features
+            inner join ({MOMENTS}) as moments using (fold)
+            inner join inputs.items as items using (item_key)
+        )
+        order by cutoff_at, item_id
     """,
     "feature_definitions": "from features.feature_definitions order by feature",
     "vectors": """
@@ -211,6 +265,13 @@ def _write(
             "select table_schema, table_name from information_schema.tables"
         ).fetchall()
     }
+    connection.execute("set variable run_id = $1", [run.run_id])
+    connection.execute("""
+        set variable declared = (
+            select list(concat_ws(' ', feature_model, type, column_name))
+            from features.feature_definitions
+        )
+    """)
     tables = {}
     wanted = {
         name: query

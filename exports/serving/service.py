@@ -1,4 +1,4 @@
-"""What the service holds while it runs: the run that is served, events, answers; and its reloads."""
+"""What the service holds while it runs: the run that is served, events, and answers."""
 
 import asyncio
 import logging
