@@ -3,7 +3,7 @@
 ``make publish`` writes the tables of a build that passed as Parquet under
 ``exports/published/<run id>/``, with a manifest of what they hold, and a DuckDB file for BI tools;
 then one switch makes it ``exports/published/current``. Until then, and if it is killed at any
-point, ``current`` is what it was.
+point, ``current`` is what it was. ``--to`` sends it on to servers, see ``exports.targets``.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
+from exports.targets import TARGETS, send_to_all
 from exports.warehouse import database_path, open_to_read
 
 PUBLISHED = Path("exports/published")
@@ -266,10 +267,13 @@ def _prune(into: Path, keep: int) -> None:
 
 
 def main() -> int:
-    """Publish from the database that FORYOU_DATABASE names; 0, or 1 when it cannot."""
+    """Publish from the database that FORYOU_DATABASE names, and send it on; 0, or 1 on failure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--into", type=Path, default=PUBLISHED)
     parser.add_argument("--keep", type=int, default=5, help="runs that stay, the newest")
+    parser.add_argument(
+        "--to", action="append", choices=TARGETS, default=[], help="send it on; may be repeated"
+    )
     options = parser.parse_args()
     try:
         folder = publish(database_path(), options.into, options.keep)
@@ -277,7 +281,7 @@ def main() -> int:
         print(f"foryou: not published: {error}", file=sys.stderr)
         return 1
     print(f"{folder} is published")
-    return 0
+    return send_to_all(folder, options.to)
 
 
 if __name__ == "__main__":
