@@ -42,6 +42,8 @@ TEST ?=
 K ?= 20
 SOURCES ?=
 TUNE ?=
+# Where `make publish` sends the run to besides: postgres, redis.
+TO ?=
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
 # What metrics_history says was built with.
@@ -79,6 +81,7 @@ help: ## list the targets and the variables
 	@echo '  VARS_FILE=custom.yml   build from your own files (make init writes one)'
 	@echo "  VARS='als_factors: 32' more vars for dbt, as in dbt_project/dbt_project.yml"
 	@echo '  PROTOCOL=gowalla DATA=folder  what `make bench` measures; SOURCES="als popular", TUNE=1'
+	@echo '  TO="postgres redis"    where make publish sends the run to, by FORYOU_POSTGRES, FORYOU_REDIS_URL'
 	@echo '  PYTHON=python3.12      make .venv with this Python, 3.11 or newer'
 
 build: target/built ## build the recommendations and print some (only what changed is built)
@@ -124,8 +127,8 @@ bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=;
 	@$(BIN)/python tests/benchmarks/protocols.py "$$PROTOCOL" --data "$$DATA" --train "$$TRAIN" \
 	    --test "$$TEST" --k "$$K" --sources "$$SOURCES" --vars "$$VARS" $(if $(TUNE),--tune)
 
-publish: target/built ## make what was built exports/published/current: Parquet, and a DuckDB file for BI
-	@$(BIN)/python -m exports.snapshot
+publish: target/built ## make what was built exports/published/current: Parquet, a DuckDB file for BI; TO=
+	@$(BIN)/python -m exports.snapshot $(addprefix --to ,$(TO))
 
 features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
 	@$(BIN)/python -m exports.feature_store

@@ -4,7 +4,7 @@
 ``exports/published/<run id>/``, with a manifest of what they hold, a DuckDB file for BI tools,
 the item vectors as FAISS indexes, and arrays for the online service; then one switch makes it
 ``exports/published/current``. Until then, and if it is killed at any point, ``current`` is what it
-was.
+was. ``--to`` sends it on to servers, see ``exports.targets``.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from exports.files import to_disk
 from exports.serving.artifacts import write as write_artifacts
+from exports.targets import TARGETS, send_to_all
 from exports.vector_index import AUTO, TYPES, IndexParameters, write_indexes
 from exports.warehouse import database_path, open_to_read
 
@@ -349,7 +350,7 @@ def _prune(into: Path, keep: int) -> None:
 
 
 def main() -> int:
-    """Publish from the database that FORYOU_DATABASE names; 0, or 1 when it cannot."""
+    """Publish from the database that FORYOU_DATABASE names, and send it on; 0, or 1 on failure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--into", type=Path, default=PUBLISHED)
     parser.add_argument("--keep", type=int, default=5, help="runs that stay, the newest")
@@ -371,6 +372,9 @@ def main() -> int:
         default=IndexParameters.recall_target,
         help="how much of the true top 500 an index must find, from 0 to 1",
     )
+    parser.add_argument(
+        "--to", action="append", choices=TARGETS, default=[], help="send it on; may be repeated"
+    )
     options = parser.parse_args()
     try:
         indexes = IndexParameters(options.index_type, options.exact_up_to, options.recall_target)
@@ -379,7 +383,7 @@ def main() -> int:
         print(f"foryou: not published: {error}", file=sys.stderr)
         return 1
     print(f"{folder} is published")
-    return 0
+    return send_to_all(folder, options.to)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
 """The var attach: inputs in another database, read only, and its secrets kept."""
 
 import contextlib
-import os
-import shutil
-import socket
 import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
 import pytest
 from conftest import ROOT, Warehouse
+from servers import Postgres, postgres_server
 
-from dbt_project.plugins.attach import attach, connection_parameters, load
+from dbt_project.plugins.attach import attach
+from exports.connections import connection_parameters, load
 
 RUN_INPUTS = ("run", "--select", "+items", "+interactions")
 PASSWORD = "pa'ss-w0rd of the test"
@@ -186,67 +183,10 @@ def test_connection_strings(text, parameters):
         assert connection_parameters(text) == parameters
 
 
-@dataclass
-class Postgres:
-    """A server of the test's own on a free port of this machine."""
-
-    port: int
-    stop: Callable[[], None]
-
-    def connection_string(self, password: str) -> str:
-        escaped = password.replace("'", "\\'")
-        return f"host=127.0.0.1 port={self.port} user=shop dbname=postgres password='{escaped}'"
-
-    def address(self, password: str) -> str:
-        """The same in the other form."""
-        return f"postgresql://shop:{quote(password, safe='')}@127.0.0.1:{self.port}/postgres"
-
-
 @pytest.fixture
 def postgres(tmp_path) -> Iterator[Postgres]:
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        pytest.skip("Postgres is not installed (Debian's package postgresql)")
-    folder = tmp_path / "postgres"
-    run_as = []
-    if os.geteuid() == 0:
-        # Postgres does not run as root, and its user does not get into pytest's folders.
-        if not shutil.which("runuser"):
-            pytest.skip("there is no runuser to start Postgres as another user than root")
-        run_as = ["runuser", "-u", "postgres", "--"]
-        made = subprocess.check_output([*run_as, "mktemp", "-d"], cwd="/", text=True)
-        folder = Path(made.strip())
-    data = folder / "data"
-
-    def run(program: str, *arguments: str, **options) -> None:
-        # A captured output would be handed on to the server, and pytest would wait for its end.
-        subprocess.run(
-            [*run_as, program, *arguments],
-            cwd="/",
-            check=True,
-            stdout=subprocess.DEVNULL,
-            **options,
-        )
-
-    def stop() -> None:
-        if data.exists() and (data / "postmaster.pid").exists():
-            run(str(programs[-1] / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    try:
-        # The password reaches initdb by a pipe that its user owns.
-        initdb = '"$0" -D "$1" -U shop -A scram-sha-256 --no-sync --pwfile=<(cat)'
-        program = str(programs[-1] / "initdb")
-        run("bash", "-c", initdb, program, str(data), input=PASSWORD, text=True)
-        options = f"-h 127.0.0.1 -p {port} -k {folder} -F"
-        log = str(folder / "log")
-        run(str(programs[-1] / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start")
-        yield Postgres(port, stop)
-    finally:
-        stop()
-        run("rm", "-rf", str(folder))
+    with postgres_server(tmp_path, PASSWORD) as server:
+        yield server
 
 
 def fill_postgres(connection_string: str) -> None:
