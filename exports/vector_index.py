@@ -6,7 +6,6 @@ them.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,13 @@ from tqdm import tqdm
 
 from exports.files import sha256_of, to_disk
 from models_py.columns import ITEM, USER
-from models_py.retrieval import RetrievalParameters, VectorIndex, kth_largest, share_found
+from models_py.retrieval import (
+    RetrievalParameters,
+    VectorIndex,
+    kth_largest,
+    one_faiss_thread,
+    share_found,
+)
 from models_py.tables import vectors_of
 
 FOLDER = "index"
@@ -35,7 +40,7 @@ MOST_LOOKED_AT = 4096
 # What the manifest must say of an index for it to be opened.
 OPENED_BY = (
     *("file", "n_bytes", "sha256", "keys", "keys_n_bytes", "keys_sha256"),
-    *("type", "dimensions", "n_items"),
+    *("type", "dimensions", "n_items", "n_items_at_rebuild"),
 )
 
 VECTORS = "select key, vector from candidates.vectors where fold = 'live' and source = $1"
@@ -152,9 +157,9 @@ def write_indexes(
     -------
     dict
         Source → what the manifest says of its index: file, n_bytes and sha256; keys, keys_n_bytes
-        and keys_sha256; type, dimensions, n_items; recall (from 0 to 1), recall_k and n_queries,
-        or 0 queries where every item is compared; parameters of the type; built (rebuilt or
-        extended), why, and n_items_at_rebuild.
+        and keys_sha256; type, dimensions, n_items; recall (measured) and recall_target, from 0 to
+        1, at recall_k items on n_queries, which are 0 where every item is compared; parameters of
+        the type; built (rebuilt or extended), why, and n_items_at_rebuild.
 
     Raises
     ------
@@ -267,14 +272,13 @@ def _extended(
         raise _CannotExtend(f"its cells are those of {n_at_rebuild} items")
     # Read and not mapped: FAISS ends the process that adds to a mapped one.
     index = faiss.read_index(str(old.file))
-    _with_one_thread(lambda: index.add(vectors[is_new]))
+    with one_faiss_thread():
+        index.add(vectors[is_new])
     recall, n_queries = 1.0, 0
     if sample:
         # What was just enough for fewer items need not be now, nor for other users.
-        recall, n_queries = (
-            reach_recall(index, kind, sample, parameters.recall_target),
-            len(sample.queries),
-        )
+        recall = reach_recall(index, kind, sample, parameters.recall_target)
+        n_queries = len(sample.queries)
         if recall < parameters.recall_target:
             raise _CannotExtend(f"with the new items it found {recall:.3f} at most")
     all_keys = np.concatenate([old.keys, keys[is_new]])
@@ -372,16 +376,6 @@ def _settings(index: faiss.Index, kind: str) -> dict[str, int]:
     return {}
 
 
-def _with_one_thread(action: Callable[[], None]) -> None:
-    # Threads would add items to a graph in whatever order they come.
-    n_threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        action()
-    finally:
-        faiss.omp_set_num_threads(n_threads)
-
-
 def _write(built: Built, folder: Path, source: str, parameters: IndexParameters) -> dict:
     (folder / FOLDER).mkdir(exist_ok=True)
     file, keys = (folder / FOLDER / f"{source}.{ending}" for ending in ("faiss", "keys.npy"))
@@ -401,6 +395,7 @@ def _write(built: Built, folder: Path, source: str, parameters: IndexParameters)
         "dimensions": built.index.d,
         "n_items": len(built.keys),
         "recall": built.recall,
+        "recall_target": parameters.recall_target,
         "recall_k": min(parameters.recall_k, len(built.keys)),
         "n_queries": built.n_queries,
         "parameters": _settings(built.index, built.type),
@@ -518,7 +513,7 @@ class PublishedIndex:
         queries : float array, shape (n, d)
             A vector for each user, not normalised.
         k : int
-            Items a user, at most.
+            Items a user, at most. The recall was measured at the manifest's ``recall_k``.
 
         Returns
         -------
@@ -604,7 +599,11 @@ def _check(folder: Path, entry: dict, name: str, verify: bool) -> None:
         raise _unavailable(
             folder, f"{file} has {n_bytes} bytes, not the {entry[f'{prefix}n_bytes']} published"
         )
-    if verify and sha256_of(file) != entry[f"{prefix}sha256"]:
+    try:
+        is_changed = verify and sha256_of(file) != entry[f"{prefix}sha256"]
+    except OSError as error:
+        raise _unavailable(folder, f"{file} cannot be read: {error}") from error
+    if is_changed:
         raise _unavailable(folder, f"{file} is not what was published: its SHA-256 differs")
 
 

@@ -1,6 +1,7 @@
 """Retrieval through FAISS: the items whose vectors have the largest inner product with a user's."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import faiss
@@ -53,6 +54,17 @@ class RetrievalParameters:
         for name in ("hnsw_m", "hnsw_ef_construction", "hnsw_ef_search", "ivf_probes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+@contextmanager
+def one_faiss_thread() -> Iterator[None]:
+    """Let FAISS use one thread: more would add items to a graph in whatever order they come."""
+    n_threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(n_threads)
 
 
 class VectorIndex:
@@ -110,14 +122,9 @@ class VectorIndex:
             # So that FAISS need not warn of cells with few items.
             self.index_.cp.min_points_per_centroid = 1
             self.index_.nprobe = min(parameters.ivf_probes, n_cells)
-        # Threads would add items to a graph in whatever order they come.
-        n_threads = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(1)
-        try:
+        with one_faiss_thread():
             self.index_.train(self.vectors_)
             self.index_.add(self.vectors_)
-        finally:
-            faiss.omp_set_num_threads(n_threads)
         return self
 
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
