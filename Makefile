@@ -42,6 +42,8 @@ TEST ?=
 K ?= 20
 SOURCES ?=
 TUNE ?=
+# What `make bench-serving` measures.
+RUNS ?= million
 # Where `make publish` sends the run to besides: postgres, redis.
 TO ?=
 # The database to build.
@@ -68,7 +70,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish features tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -132,6 +134,12 @@ publish: target/built ## make what was built exports/published/current: Parquet,
 
 features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
 	@$(BIN)/python -m exports.feature_store
+
+serve: .venv/.installed ## serve what was published on http://127.0.0.1:8000 (settings: FORYOU_SERVE_…)
+	@$(BIN)/python -m exports.serving
+
+bench-serving: .venv/.installed ## time the online service: RUNS="million ml-1m soak", DATA= the folder of ml-1m
+	@$(BIN)/python tests/benchmarks/serving.py $(RUNS) $(if $(DATA),--data "$$DATA")
 
 docs: target/built ## write the dbt docs as one page
 	$(BIN)/dbt docs generate --static $(DBT_OPTIONS) $(DBT_VARS)
