@@ -133,7 +133,8 @@ class Engine:
     def _index(self, source: str):
         from exports.vector_index import PublishedIndex
 
-        return PublishedIndex.open(self.run.folder, source)
+        # Read once, whole: FAISS does not survive an index that was damaged in its place.
+        return PublishedIndex.open(self.run.folder, source, verify=True)
 
     # ---------- who ----------
 
