@@ -544,9 +544,10 @@ class UserTower:
     def vector(
         self, item_keys: np.ndarray, user_attributes: Iterable[tuple[str, str]] = ()
     ) -> np.ndarray | None:
-        """Give the vector of one user, at once; it is the one that :meth:`vectors` gives.
+        """Give the vector of one user, at once: that of :meth:`vectors`, but for rounding.
 
-        Not to the bit: a product of matrices sums a single row in another order than many.
+        A product of matrices sums a single row in another order than many. One thread is enough:
+        who answers many users at once calls ``torch.set_num_threads(1)``.
 
         Parameters
         ----------
@@ -624,8 +625,8 @@ class UserTower:
         """
         weights, manifest = saved.load(folder, "UserTower")
         parameters = TwoTowerParameters(**manifest["parameters"])
-        # Neither memory nor chance goes into weights that are replaced at once.
-        with torch.device("meta"):
+        # What is drawn here is replaced at once, and shall not be missing from others' draws.
+        with torch.random.fork_rng(devices=[]):
             side = UserSide(
                 torch.nn.EmbeddingBag(
                     max(1, len(manifest["user_attributes"])), parameters.dimensions, mode="sum"
@@ -638,7 +639,7 @@ class UserTower:
             for name, values in weights.items()
             if name.startswith("side.")
         }
-        side.load_state_dict(of_side, assign=True)
+        side.load_state_dict(of_side)
         return cls(
             parameters,
             side.to(device).eval().requires_grad_(False),
