@@ -123,7 +123,7 @@ SPONSORED = """
     select
         user_key,
         item_key,
-        cast(rank() over (order by reason) - 1 as integer) as reason
+        cast(dense_rank() over (order by reason) - 1 as integer) as reason
     from recommendations.sponsored_candidates
     where fold = 'live'
     order by user_key, draw, item_key

@@ -112,6 +112,7 @@ def reranked(
         rows.sort(key=lambda row: row.is_repeat)
     for place, row in enumerate(rows, 1):
         row.rank = place
+    by_item = {row.item: row for row in rows}
     if parameters["diversity_lambda"] < 1 or parameters["max_per_attribute"]:
         rows = _picked(run, rows, length)
 
@@ -133,7 +134,6 @@ def reranked(
         placed.append((nth + sum(others < nth for others in others_above), item, None, None))
     placed.sort(key=lambda row: row[:2])
 
-    by_item = {row.item: row for row in rows}
     is_cold = not len(person.likes)
     places = []
     for _, item, slot, reason in placed[: wishes.k]:
