@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import prometheus_client
 from fastapi import Body, FastAPI, HTTPException, Path, Query, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
 from pydantic_core import to_json
 
@@ -344,6 +345,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     ) -> Acknowledged:
         """Write down what people did; the next answer heeds it, and so does the next build."""
         received_at = service.recent.now()
+        for event in posted if isinstance(posted, list) else [posted]:
+            _check_value(engine().run.parameters["value_ranges"], event)
         logged = [
             _logged(event, received_at)
             for event in (posted if isinstance(posted, list) else [posted])
@@ -380,6 +383,17 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         )
 
     return app
+
+
+def _check_value(ranges: dict[str, list], event) -> None:
+    """Refuse what the next build would refuse, while there is somebody to tell."""
+    if event.event_type not in ranges:
+        return
+    lowest, highest = ranges[event.event_type]
+    if event.value is None or not lowest <= event.value <= highest:
+        message = f"of the type {event.event_type!r} it must be from {lowest} to {highest}"
+        error = {"type": "value_error", "loc": ("body", "value"), "msg": message}
+        raise RequestValidationError([error | {"input": event.value}])
 
 
 def _logged(event, received_at: float) -> LoggedEvent:

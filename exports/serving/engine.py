@@ -17,6 +17,7 @@ from exports.serving.pool import (
     Lists,
     Pool,
     content_free_lists,
+    fused,
     is_among,
     nightly_pool,
     pooled,
@@ -225,6 +226,9 @@ class Engine:
         run, pool = self.run, found.pool
         if run.parameters["ranker"] in (None, "blend"):
             scores = pool.scores
+        elif person.answers and not len(person.likes) and "survey" not in run.parameters["sources"]:
+            # A ranker that has seen no survey would pass over the only thing that is known.
+            scores = fused(run, pool.ranks, run.parameters["blend_weights"])
         elif run.ranker is None:
             raise CannotServeError("the ranker cannot be read")
         else:

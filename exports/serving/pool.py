@@ -158,22 +158,45 @@ def pooled(run: Run, lists: Lists, kept: Pool | None = None) -> Pool:
             of_source[places] = kept.ranks[source]
             of_scores[places] = kept.relative[source]
         ranks[source], relative[source] = of_source, of_scores
-    totals = np.zeros(len(items))
-    sources = [source for source in ranks if weights is None or weights.get(source, 0.0) > 0]
-    if sources:
-        shares = np.concatenate(
-            [
-                (1.0 if weights is None else weights[source])
-                / (parameters["rrf_k"] + ranks[source].astype(np.float64))
-                for source in sources
-            ]
-        )
-        groups = np.tile(np.arange(len(items)), len(sources))
-        is_there = ~np.isnan(shares)
-        totals = exact_sums(shares[is_there], groups[is_there], len(items), RRF_SCALE)
+    totals = fused(run, ranks, weights)
     pool = Pool(items, totals, ranks, relative)
     order = np.lexsort((items, -totals))[: parameters["ranked_k"]]
     return pool.only(order[totals[order] > 0])
+
+
+def fused(
+    run: Run, ranks: dict[str, np.ndarray], weights: dict[str, float] | None = None
+) -> np.ndarray:
+    """Add up the reciprocal ranks of each candidate (Cormack, Clarke, Büttcher 2009).
+
+    Parameters
+    ----------
+    run : Run
+        Says how soon ranks stop to count.
+    ranks : dict
+        Source → the place of each candidate, NaN where it does not propose it, shape (n,).
+    weights : dict, optional
+        Source → how much it counts, as in the blend; by default all count the same.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        Larger is better.
+    """
+    n = len(next(iter(ranks.values()), ()))
+    sources = [its for its in ranks if weights is None or weights.get(its, 0.0) > 0]
+    if not sources:
+        return np.zeros(n)
+    shares = np.concatenate(
+        [
+            (1.0 if weights is None else weights[source])
+            / (run.parameters["rrf_k"] + ranks[source].astype(np.float64))
+            for source in sources
+        ]
+    )
+    groups = np.tile(np.arange(n), len(sources))
+    is_there = ~np.isnan(shares)
+    return exact_sums(shares[is_there], groups[is_there], n, RRF_SCALE)
 
 
 def survey_list(run: Run, person: Person, k: int) -> tuple[np.ndarray, np.ndarray]:
