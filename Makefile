@@ -42,6 +42,8 @@ TEST ?=
 K ?= 20
 SOURCES ?=
 TUNE ?=
+# Runs that stay published.
+KEEP ?= 5
 # What `make bench-serving` measures.
 RUNS ?= million
 # Where `make publish` sends the run to besides: postgres, redis.
@@ -50,7 +52,7 @@ TO ?=
 FORYOU_DATABASE ?= warehouse.duckdb
 # What metrics_history says was built with.
 FORYOU_COMMIT ?= $(shell git describe --always --dirty 2>/dev/null)
-export AMAZON_CATEGORY ARCHIVE DATA DATASET FORYOU_COMMIT FORYOU_DATABASE INTERACTIONS INTO ITEMS K
+export AMAZON_CATEGORY ARCHIVE DATA DATASET FORYOU_COMMIT FORYOU_DATABASE INTERACTIONS INTO ITEMS K KEEP
 export MINUTES
 export MODEL PROTOCOL SHARE SOURCES TEST TRAIN TRIALS USERS VARS VARS_FILE
 
@@ -130,7 +132,7 @@ bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=;
 	    --test "$$TEST" --k "$$K" --sources "$$SOURCES" --vars "$$VARS" $(if $(TUNE),--tune)
 
 publish: target/built ## make what was built exports/published/current: Parquet, a DuckDB file for BI; TO=
-	@$(BIN)/python -m exports.snapshot $(addprefix --to ,$(TO))
+	@$(BIN)/python -m exports.snapshot --keep "$$KEEP" $(addprefix --to ,$(TO))
 
 features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
 	@$(BIN)/python -m exports.feature_store
