@@ -6,7 +6,7 @@
 {% macro default__lines_of(pattern) -%}
     (
         select
-            line,
+            line as text_line,
             parse_filename(filename) as source_file
         from read_csv(
             {{ quoted(pattern) }},
