@@ -121,7 +121,7 @@ test: .venv/.installed data/ml-100k ## lint, parse, build on nothing, then run e
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/dbt parse $(DBT_OPTIONS) --no-partial-parse --warn-error --show-all-deprecations
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
 	$(BIN)/dbt seed $(DBT_OPTIONS)
 	$(BIN)/dbt run --empty $(DBT_OPTIONS)
 	@rm -f $(FORYOU_DATABASE)*
