@@ -93,12 +93,12 @@ class Redis:
 
 
 @contextlib.contextmanager
-def redis_server(folder: Path, password: str) -> Iterator[Redis]:
+def redis_server(folder: Path, password: str, port: int | None = None) -> Iterator[Redis]:
     """Run a Redis below a folder; the test is skipped where there is none to run."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("Redis is not installed (Debian's package redis-server)")
-    port = free_port()
+    port = port or free_port()
     settings = (
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ''\nappendonly no\n"
         f"dir {folder}\nlogfile {folder / 'redis.log'}\n"

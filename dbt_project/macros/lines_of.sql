@@ -11,7 +11,10 @@
         from read_csv(
             {{ quoted(pattern) }},
             columns = {'line': 'varchar'},
-            delim = '\x01',
+            -- The character itself, which JSON never holds: '\x01' are four, which it may.
+            delim = chr(1),
+            -- Whatever the lines hold, it is no dialect.
+            auto_detect = false,
             quote = '',
             escape = '',
             header = false,

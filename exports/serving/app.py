@@ -11,8 +11,16 @@ from typing import Annotated, Any, Literal
 import prometheus_client
 from fastapi import Body, FastAPI, HTTPException, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    create_model,
+)
 from pydantic_core import to_json
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from exports.serving import engine as engines
 from exports.serving.engine import STEPS, CannotServeError, Engine
@@ -139,11 +147,23 @@ class Health(BaseModel):
 
 
 REFUSED = {
+    400: {"model": Error, "description": "The body cannot be read as JSON."},
     401: {"model": Error, "description": "The API key is missing or wrong."},
+    404: {"model": Error, "description": "There is nothing at this address."},
+    405: {"model": Error, "description": "The address is asked in another way."},
     413: {"model": Error, "description": "The body is too large."},
     429: {"model": Error, "description": "Too many requests."},
 }
 NOTHING = {503: {"model": Error, "description": "Nothing is published, or nothing may be shown."}}
+
+
+class IdConvertor(StringConvertor):
+    """An id within an address: slashes and ends of lines may be part of it."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("id", IdConvertor())
 
 
 def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
@@ -183,11 +203,14 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         responses=REFUSED,
     )
     app.state.service = service
+    app.add_exception_handler(RequestValidationError, _unprocessable)
     app.add_middleware(Guard, settings=settings)
 
     Id = Annotated[
-        str, StringConstraints(min_length=1, max_length=settings.max_id_length)
-    ]  # fmt: skip
+        str,
+        StringConstraints(min_length=1, max_length=settings.max_id_length),
+        AfterValidator(_without_nul),
+    ]
     Ids = Annotated[list[Id], Field(max_length=settings.max_list)]
     K = Annotated[int, Query(ge=1, le=settings.max_k, description="Length of the list.")]
     Exclude = Annotated[
@@ -209,8 +232,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         item_id: Id
         event_type: Id = Field(description="As in the vars event_weights, such as `rating`.")
         value: float | None = Field(None, allow_inf_nan=False)
-        occurred_at: datetime | None = Field(
-            None, description="By default now; a time without a zone is UTC."
+        occurred_at: Annotated[datetime | None, AfterValidator(_since_1970)] = Field(
+            None, description="By default now; a time without a zone is UTC. 1970 or later."
         )
         event_id: Id | None = Field(
             None, description="Yours: an event that is posted twice with it counts once."
@@ -258,7 +281,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         )
 
     @app.get(
-        "/users/{user_id:path}/recommendations", response_model=Recommendations, responses=NOTHING
+        "/users/{user_id:id}/recommendations", response_model=Recommendations, responses=NOTHING
     )
     async def recommendations(
         user_id: UserId,
@@ -287,7 +310,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         headers = {"X-Cache": "hit" if is_known else "miss"}
         return Response(answer, media_type="application/json", headers=headers)
 
-    @app.get("/users/{user_id:path}/explain", response_model=Explanation, responses=NOTHING)
+    @app.get("/users/{user_id:id}/explain", response_model=Explanation, responses=NOTHING)
     async def explain(
         user_id: UserId,
         item_id: Annotated[
@@ -321,7 +344,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         return Response(recommended(request), media_type="application/json")
 
     @app.get(
-        "/items/{item_id:path}/similar",
+        "/items/{item_id:id}/similar",
         response_model=SimilarItems,
         responses=NOTHING | {404: {"model": Error, "description": "There is no such item."}},
     )
@@ -396,12 +419,31 @@ def _check_value(ranges: dict[str, list], event) -> None:
         raise RequestValidationError([error | {"input": event.value}])
 
 
+async def _unprocessable(_, error: RequestValidationError) -> Response:
+    """Say where a request is wrong, and how; not what stood there, which JSON may not hold."""
+    wrong = [{name: its[name] for name in ("loc", "msg", "type")} for its in error.errors()]
+    return Response(json.dumps({"detail": wrong}), 422, media_type="application/json")
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        # Postgres, to which ids are sent, holds no such text.
+        raise ValueError("must not hold the character U+0000")
+    return text
+
+
+def _since_1970(at: datetime | None) -> datetime | None:
+    if at is None:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at < datetime(1970, 1, 1, tzinfo=UTC):
+        raise ValueError("must be 1970 or later")
+    return at
+
+
 def _logged(event, received_at: float) -> LoggedEvent:
     at = event.occurred_at
-    if at is None:
-        occurred_at = received_at
-    else:
-        occurred_at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    occurred_at = received_at if at is None else at.timestamp()
     return LoggedEvent(
         event.event_id or uuid.uuid4().hex,
         Event(

@@ -1,6 +1,6 @@
 """Answers of the last minutes: in this process, or in a Redis that outlives it.
 
-A question names the run, and the number of what is known of the person: after a new event or
+A question names the run, and what is known of the person: after a new event or
 another run it is another question, so that nothing need be dropped and nothing stale is found.
 """
 

@@ -5,14 +5,16 @@ the published list, the list for a person nobody knows, the trend. The answer sa
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 
 from exports.serving.events import RecentEvents
 from exports.serving.features import features_of
-from exports.serving.person import Event, Person, after, nobody, person_of
+from exports.serving.person import Event, Person, after, nobody, person_of, stranger, told
 from exports.serving.pool import (
     Lists,
     Pool,
@@ -34,6 +36,12 @@ logger = logging.getLogger("foryou.serving")
 STEPS = ("pipeline", "vectors", "published", "cold_start", "trending")
 # More that a person has met is not made up for: an index is asked for no more than that.
 MOST_MET = 2000
+# What stands for a part of a run that cannot be read.
+NO_ITEMS = np.empty(0, dtype=np.int64)
+NO_FEATURES = pa.table(
+    dict.fromkeys(("feature", "feature_model", "type", "column_name"), pa.array([], pa.string()))
+)
+PLAIN_REASONS = defaultdict(lambda: ("Recommended for you", "Recommended for you"))
 
 
 class CannotServeError(Exception):
@@ -89,15 +97,15 @@ class Engine:
     events : RecentEvents
         What has happened since.
     user_features : callable, optional
-        (run, user id) → column of user_features → its value, from a feature store; None where the
-        store knows nothing of this run. Its numbers stand for the published ones.
+        (run, user id) → feature of users → its value, from a feature store; None where it has none
+        of this run. They stand for the published ones, which are the same.
     """
 
     def __init__(
         self,
         run: Run,
         events: RecentEvents,
-        user_features: Callable[[Run, str], dict[str, float] | None] | None = None,
+        user_features: Callable[[Run, str], dict[str, float | str | None] | None] | None = None,
     ) -> None:
         self.run, self.events, self.user_features = run, events, user_features
         self.vectors: dict[str, VectorSource] = {}
@@ -108,19 +116,27 @@ class Engine:
                 self._open(f"index of {source}", self.indexes, source, self._index, source)
 
     def warm_up(self) -> None:
-        """Work out once what every answer needs, so that the first one need not wait."""
+        """Work out once what every answer needs, so that the first one need not wait.
+
+        What cannot be read is as good as empty: the steps that need it fail, others go on.
+        """
         run = self.run
-        for part in (
-            "attribute_names", "attribute_numbers", "user_attribute_names", "segments",
-            "segment_numbers", "is_said", "kind_codes", "sponsored_reasons", "reason_templates",
-            "user_categories", "by_popularity", "by_trend", "fillers", "segment_affinities",
-            "_items_by_attribute",
-        ):  # fmt: skip
+        empty = {
+            "feature_definitions": NO_FEATURES, "_features": {}, "attribute_names": [],
+            "attribute_numbers": {}, "user_attribute_names": [], "segments": [],
+            "segment_numbers": {}, "is_said": np.empty(0, dtype=bool),
+            "kind_codes": np.empty(0, dtype=np.int8), "sponsored_reasons": [],
+            "reason_templates": PLAIN_REASONS, "user_categories": {}, "by_popularity": NO_ITEMS,
+            "by_trend": NO_ITEMS, "fillers": NO_ITEMS, "segment_affinities": {},
+            "_items_by_attribute": (NO_ITEMS, np.zeros(1, dtype=np.int64)),
+        }  # fmt: skip
+        for part, nothing in empty.items():
             try:
                 getattr(run, part)
             except Exception as error:  # noqa: BLE001 - whatever a broken file raises
                 run.problems[part] = f"{type(error).__name__}: {error}"
                 logger.warning("%s: %s", part, run.problems[part])
+                setattr(run, part, nothing)
         for its in self.vectors.values():
             its.warm_up()
 
@@ -144,10 +160,11 @@ class Engine:
         run = self.run
         if request.user_id is not None:
             person = person_of(run, request.user_id, self.events.of(request.user_id))
-            if self.user_features is not None and not person.is_changed and person.user_key:
+            is_as_built = person.user_key is not None and not person.is_changed
+            if self.user_features is not None and is_as_built:
                 stored = self.user_features(run, request.user_id)
                 if stored is not None:
-                    person.numbers.update(stored)
+                    person = told(run, person, stored)
         else:
             person = nobody(run)
             liked = [self._like(item_id) for item_id in request.likes]
@@ -157,6 +174,15 @@ class Engine:
         if request.context in run.item_keys:
             person = after(run, person, [self._like(request.context)])
         return person
+
+    def _person_or_stranger(self, request: Request) -> tuple[Person, list[str]]:
+        """Put together who asks; where that cannot be read, whose list it is, and what is amiss."""
+        try:
+            return self.person(request), []
+        except Exception as error:  # noqa: BLE001 - an answer is owed whatever broke
+            logger.exception("what is known of a person cannot be read")
+            user_key = self.run.user_keys.get(request.user_id)
+            return stranger(request.user_id, user_key), [f"person: {type(error).__name__}"]
 
     def _like(self, item_id: str) -> Event | None:
         """An event that counts as a like, whatever likes are called here."""
@@ -248,12 +274,15 @@ class Engine:
             When nothing at all may be shown: the run has no items, or all are excluded.
         """
         run = self.run
-        person = self.person(request)
-        wishes = self._wishes(request)
-        degraded = []
+        person, degraded = self._person_or_stranger(request)
+        is_stranger = bool(degraded)
+        # What a stranger has met since the build is known all the same.
+        met = self.events.of(request.user_id) if is_stranger else []
+        wishes = self._wishes(request, [event.item_id for event in met])
         for step in STEPS:
             try:
                 places, reasons = getattr(self, f"_{step}")(person, wishes)
+                items = [self._shown(rank, place, reasons) for rank, place in enumerate(places, 1)]
             except CannotServeError as nothing:
                 degraded.append(f"{step}: {nothing}")
             except Exception as error:  # noqa: BLE001 - an answer is owed whatever broke
@@ -264,17 +293,18 @@ class Engine:
                     degraded += [
                         part for part in run.problems if part.startswith(("index", "vectors"))
                     ]
-                items = [self._shown(rank, place, reasons) for rank, place in enumerate(places, 1)]
-                is_fallback = step in ("pipeline", "vectors") or any(
-                    part in run.problems for part in ("ranker", "pools")
-                )
-                return Answer(run.run_id, step, items, degraded if is_fallback else [])
+                if step == "cold_start" and person.is_blank and not is_stranger:
+                    # For whom nobody knows that list is the first choice: nothing is missing.
+                    degraded = []
+                return Answer(run.run_id, step, items, degraded)
         raise CannotServeError("; ".join(degraded))
 
-    def _wishes(self, request: Request) -> Wishes:
+    def _wishes(self, request: Request, met: list[str]) -> Wishes:
         run = self.run
         excluded = frozenset(
-            run.item_keys[item_id] for item_id in request.exclude if item_id in run.item_keys
+            run.item_keys[item_id]
+            for item_id in (*request.exclude, *met)
+            if item_id in run.item_keys
         )
         attribute = None
         if request.category is not None:
@@ -293,6 +323,8 @@ class Engine:
         return self._at_least_one(places), Reasons(self.run, person, places, found.pool)
 
     def _vectors(self, person: Person, wishes: Wishes) -> tuple[list[Place], Reasons]:
+        if person.is_blank:
+            raise CannotServeError("nothing is known of the person")
         for source, its in self.vectors.items():
             vector = its.of(person)
             if vector is None or source not in self.indexes:
@@ -425,8 +457,8 @@ class Engine:
             ranker, the features that moved its score most (SHAP), and the reason that is shown.
         """
         run = self.run
-        person = self.person(request)
         answer = self.recommend(request)
+        person, _ = self._person_or_stranger(request)
         shown = {item["item_id"]: item for item in answer.items}
         wanted = [run.item_keys[its] for its in (item_ids or list(shown)) if its in run.item_keys]
         explained = {

@@ -5,9 +5,11 @@ interactions. What the build that is served has not read is kept in memory, newe
 """
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
+import threading
 import time
 import uuid
 from collections import deque
@@ -50,7 +52,8 @@ class LoggedEvent:
             "occurred_at": _text(event.occurred_at),
             "received_at": _text(self.received_at),
         }
-        return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        # All ASCII: a line that was torn is text still, and the build can read the file.
+        return json.dumps(row).encode() + b"\n"
 
     @classmethod
     def of(cls, line: bytes) -> "LoggedEvent":
@@ -89,8 +92,11 @@ class EventLog:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: int | None = None
+        self._path: Path | None = None
         self._seq = 0
         self._size = 0
+        # A file is not closed while it is written to.
+        self._writing = threading.Lock()
         self._waiting: deque[tuple[list[LoggedEvent], asyncio.Future]] = deque()
         self._writer: asyncio.Task | None = None
 
@@ -114,7 +120,7 @@ class EventLog:
             events = [event for events, _ in batch for event in events]
             try:
                 await asyncio.to_thread(self.write, events)
-            except EventLogError as error:
+            except Exception as error:  # noqa: BLE001 - whoever waits must be told
                 for _, done in batch:
                     if not done.done():
                         done.set_exception(error)
@@ -125,6 +131,10 @@ class EventLog:
 
     def write(self, events: Iterable[LoggedEvent]) -> None:
         """Write events and wait for the disk; what was written in part is taken back."""
+        with self._writing:
+            self._write(events)
+
+    def _write(self, events: Iterable[LoggedEvent]) -> None:
         try:
             file = self._open()
             lines = b"".join(event.line(seq) for seq, event in enumerate(events, self._seq + 1))
@@ -147,7 +157,8 @@ class EventLog:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = f"events-{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:8]}.jsonl"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            self._file = os.open(self.folder / name, flags, 0o644)
+            self._path = self.folder / name
+            self._file = os.open(self._path, flags, 0o644)
             self._seq = self._size = 0
             # The name of a file is on the disk when its folder is.
             for folder in (self.folder, *([self.folder.parent] if is_new else [])):
@@ -164,16 +175,21 @@ class EventLog:
             return
         try:
             os.ftruncate(self._file, self._size)
-            os.close(self._file)
+            if not self._size:
+                # While there is no room, each try would leave another.
+                self._path.unlink()
         except OSError:
             logger.exception("the event log could not be cut back")
-        self._file = None
+        finally:
+            os.close(self._file)
+            self._file = None
 
     def close(self) -> None:
         """Close the file; another write opens a new one."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        with self._writing:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
     def since(self, received_at: float) -> list[LoggedEvent]:
         """Read what was received from a time on, in the order of receipt.
@@ -183,35 +199,45 @@ class EventLog:
         """
         found = []
         for path in sorted(self.folder.glob("*.jsonl")):
-            if path.stat().st_mtime < received_at:
-                continue
-            for line in path.read_bytes().splitlines():
+            newest_first = []
+            # From the end, as far as it is needed: times of receipt never go back within a file.
+            # Those of files may, with the clock of the machine.
+            for line in reversed(path.read_bytes().splitlines()):
                 try:
                     event = LoggedEvent.of(line)
                 except ValueError:
                     continue
-                if event.received_at >= received_at:
-                    found.append(event)
+                if event.received_at < received_at:
+                    break
+                newest_first.append(event)
+            found += reversed(newest_first)
         return sorted(found, key=lambda event: event.received_at)
 
 
 class RecentEvents:
     """What each person did that the build which is served has not read.
 
-    Each change of what is known of a person has a number, which what was cached before does not
-    have.
+    What is known of a person has a name, made of all that happened: with anything more it is
+    another, in this process and in the next.
     """
 
     def __init__(self) -> None:
         self._events: dict[str, deque[LoggedEvent]] = {}
-        self._generations: dict[str, int] = {}
+        self._generations: dict[str, str] = {}
         self._last = 0.0
         self.n_events = 0
 
     def now(self) -> float:
-        """Tell the time; it never goes back, whatever the clock of the machine does."""
-        self._last = max(self._last, time.time())
+        """Tell the time; it always goes on, whatever the clock of the machine does.
+
+        In whole microseconds, as the log has it: so the order of receipt outlives the process.
+        """
+        self._last = max(round(self._last + 1e-6, 6), round(time.time(), 6))
         return self._last
+
+    def not_before(self, seconds: float) -> None:
+        """Let the time not be before another, such as the one up to which the build has read."""
+        self._last = max(self._last, seconds)
 
     def add(self, events: Iterable[LoggedEvent]) -> None:
         """Remember events; one that is known by its id already is not remembered twice."""
@@ -223,15 +249,16 @@ class RecentEvents:
                 continue
             self.n_events += len(own) < MOST_OF_A_PERSON
             own.append(logged)
-            self._generations[user_id] = self._generations.get(user_id, 0) + 1
+            known = f"{self.generation(user_id)} {logged.event_id}"
+            self._generations[user_id] = hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
 
     def of(self, user_id: str) -> list[Event]:
         """Give a person's events, oldest first."""
         return [logged.event for logged in self._events.get(user_id, ())]
 
-    def generation(self, user_id: str) -> int:
-        """Give the number of what is known of a person."""
-        return self._generations.get(user_id, 0)
+    def generation(self, user_id: str) -> str:
+        """Give the name of what is known of a person."""
+        return self._generations.get(user_id, "")
 
     def forget_before(self, received_at: float) -> None:
         """Forget what a newer build has read."""

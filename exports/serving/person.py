@@ -69,9 +69,16 @@ def person_of(run: Run, user_id: str, events: list[Event]) -> Person:
     -------
     Person
         As of after the last event.
+
+    Raises
+    ------
+    ValueError
+        When what the build knew cannot be read.
     """
     key = run.user_keys.get(user_id)
-    if key is None or run.histories is None or not bool(run.users["is_known"][key]):
+    if key is not None and run.histories is None:
+        raise ValueError("the histories of users cannot be read")
+    if key is None or not bool(run.users["is_known"][key]):
         person = nobody(run, user_id)
     else:
         is_positive = run.histories.of(key, "is_positive").astype(bool)
@@ -95,6 +102,25 @@ def person_of(run: Run, user_id: str, events: list[Event]) -> Person:
             segment,
         )
     return after(run, person, events) if events else person
+
+
+def told(run: Run, person: Person, values: dict[str, float | str | None]) -> Person:
+    """Give the person with features that a feature store says: feature → value."""
+    numbers, categories = dict(person.numbers), dict(person.categories)
+    for feature, column in run.features_of("user_features", "numeric"):
+        if feature in values:
+            value = values[feature]
+            numbers[column] = np.nan if value is None else float(value)
+    for feature in categories.keys() & values.keys():
+        categories[feature] = values[feature]
+    segment = run.segment_numbers.get(categories.get("user_segment"))
+    return replace(person, numbers=numbers, categories=categories, segment=segment)
+
+
+def stranger(user_id: str | None, user_key: int | None) -> Person:
+    """Give a person of whom nothing could be read but the key of their published list."""
+    nothing = np.empty(0, dtype=np.int64)
+    return Person(user_id, user_key, nothing, nothing.astype(float), nothing, {}, {})
 
 
 def nobody(run: Run, user_id: str | None = None) -> Person:

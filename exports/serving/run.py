@@ -121,31 +121,27 @@ class Run:
             raise BrokenRunError(
                 f"{self.folder} cannot be served: {error}; `make publish` writes it anew"
             ) from error
-        self.histories = self._part("histories", lambda: Group(self.arrays / "histories"))
-        self.attributes = self._part("attributes", lambda: Group(self.arrays / "attributes"))
-        self.attribute_items = self._part(
-            "attribute_items", lambda: Group(self.arrays / "attribute_items")
-        )
-        self.similar_items = self._part(
-            "similar_items", lambda: Group(self.arrays / "similar_items")
-        )
+        self.histories = self._part("histories", lambda: self.group("histories"))
+        self.attributes = self._part("attributes", lambda: self.group("attributes"))
+        self.attribute_items = self._part("attribute_items", lambda: self.group("attribute_items"))
+        self.similar_items = self._part("similar_items", lambda: self.group("similar_items"))
         self.segment_items = self._part(
             "segment_items",
-            lambda: Group(self.arrays / "segment_items"),
+            lambda: self.group("segment_items"),
             self.parameters["segment_attributes"],
         )
         self.explored = self._part(
             "explored",
-            lambda: Group(self.arrays / "explored"),
+            lambda: self.group("explored"),
             self.parameters["exploration_places"],
         )
         self.sponsored = self._part(
             "sponsored",
-            lambda: Group(self.arrays / "sponsored"),
+            lambda: self.group("sponsored"),
             self.parameters["sponsored_slots"],
         )
-        self.pools = self._part("pools", lambda: Group(self.arrays / "pools"))
-        self.lists = self._part("lists", lambda: Group(self.arrays / "lists"))
+        self.pools = self._part("pools", lambda: self.group("pools"))
+        self.lists = self._part("lists", lambda: self.group("lists"))
         self.list_words = self._part("lists", self._open_words)
         self.neighbors = {
             source: group
@@ -154,7 +150,7 @@ class Run:
             if (
                 group := self._part(
                     f"neighbors of {source}",
-                    lambda source=source: Group(self.arrays / "neighbors" / source),
+                    lambda source=source: self.group(f"neighbors/{source}"),
                 )
             )
         }
@@ -177,6 +173,33 @@ class Run:
             raise ValueError(f"{path} is not what was published")
         return path
 
+    def check_sizes(self, prefix: str) -> None:
+        """Look whether arrays are all there and as long as they were published.
+
+        Parameters
+        ----------
+        prefix : str
+            What their names begin with, below ``serving/``.
+
+        Raises
+        ------
+        ValueError, OSError
+            When one is missing, cut short or too long.
+        """
+        for name, published in self.manifest["serving"].items():
+            if name.startswith(f"serving/{prefix}"):
+                n_bytes = (self.folder / name).stat().st_size
+                if n_bytes != published["n_bytes"]:
+                    raise ValueError(
+                        f"{self.folder / name} has {n_bytes} bytes, not the"
+                        f" {published['n_bytes']} published"
+                    )
+
+    def group(self, name: str) -> Group:
+        """Open rows that belong to keys: all of their columns, or none."""
+        self.check_sizes(f"{name}/")
+        return Group(self.arrays / name)
+
     @property
     def arrays(self) -> Path:
         """Where the arrays are."""
@@ -192,6 +215,7 @@ class Run:
             return None
 
     def _open_items(self) -> None:
+        self.check_sizes("item")
         rows = pq.read_table(self.folder / "items.parquet")
         keys = rows["item_key"].to_numpy()
         self.n_items = int(keys.max(initial=0)) + 1
@@ -209,6 +233,8 @@ class Run:
             raise ValueError("arrays of items are not as long as items.parquet says")
 
     def _open_users(self) -> None:
+        self.check_sizes("users/")
+        self.check_sizes("user_features.npy")
         rows = pq.read_table(self.folder / "users.parquet", columns=["user_id", "user_key"])
         self.user_keys = dict(
             zip(rows["user_id"].to_pylist(), rows["user_key"].to_pylist(), strict=True)

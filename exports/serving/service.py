@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Service:
         self.engine: Engine | None = None
         self.refused: dict[str, str] = {}
         """Run → why it is not served."""
+        self._refused_as: tuple[Path, int] | None = None
         if settings.redis_url is not None:
             self.cache = RedisCache(
                 settings.redis_url.get_secret_value(), settings.cache_seconds, settings.cache_most
@@ -72,25 +74,28 @@ class Service:
     def serve(self, engine: Engine) -> None:
         """Answer from a run from now on."""
         parameters = engine.run.parameters
+        # A build that reads no log has read no event.
+        read_until = (parameters["event_log"] and parameters["events_until"]) or 0.0
+        # What comes now the build has not read, whatever the clock of this machine says.
+        self.recent.not_before(read_until)
         folder = self.settings.events / (engine.run.manifest["dataset"] or "unknown")
         if self.log is None or self.log.folder != folder:
             if self.log is not None:
                 self.log.close()
+                self.recent.forget_before(math.inf)
             self.log = EventLog(folder)
             # What was acknowledged before this process began.
-            self.recent.add(self.log.since(parameters["events_until"] or 0.0))
-        if parameters["event_log"] is not None and parameters["events_until"] is not None:
-            self.recent.forget_before(parameters["events_until"])
+            self.recent.add(self.log.since(read_until))
+        self.recent.forget_before(read_until)
+        self.refused, self._refused_as = {}, None
         self.engine = engine
         self.cache.clear()
         RECENT.set(self.recent.n_events)
 
     def reload(self) -> bool:
         """Serve the current run if it is another; tell whether it is."""
-        folder = self.current()
-        if folder is None or folder.name in self.refused:
-            return False
-        if self.engine is not None and self.engine.run.folder == folder:
+        folder = self._wanted()
+        if folder is None:
             return False
         engine = self._opened(folder)
         if engine is None:
@@ -103,23 +108,32 @@ class Service:
         while True:
             await asyncio.sleep(self.settings.reload_seconds)
             try:
-                folder = self.current()
-                if (
-                    folder is not None
-                    and folder.name not in self.refused
-                    and (self.engine is None or self.engine.run.folder != folder)
-                ):
+                folder = self._wanted()
+                if folder is not None:
                     engine = await asyncio.to_thread(self._opened, folder)
                     if engine is not None:
                         self.serve(engine)
             except Exception:
                 logger.exception("looking for another run failed")
 
+    def _wanted(self) -> Path | None:
+        """Give the folder that is to be opened, if there is one."""
+        folder = self.current()
+        if folder is None:
+            return None
+        if self.engine is not None and self.engine.run.folder == folder:
+            self.refused, self._refused_as = {}, None
+            return None
+        # One that was refused may have been published anew.
+        return None if self._refused_as == (folder, _written_at(folder)) else folder
+
     def _opened(self, folder: Path) -> Engine | None:
+        written_at = _written_at(folder)
         try:
             engine = self.open(folder)
         except BrokenRunError as error:
-            self.refused[folder.name] = str(error)
+            self.refused = {folder.name: str(error)}
+            self._refused_as = folder, written_at
             RELOADS.labels("refused").inc()
             logger.error("%s", error)
             return None
@@ -152,3 +166,11 @@ class Service:
         self.recent.add(events)
         EVENTS.inc(len(events))
         RECENT.set(self.recent.n_events)
+
+
+def _written_at(folder: Path) -> int:
+    """Tell a run from another that stands in its place."""
+    try:
+        return (folder / "manifest.json").stat().st_mtime_ns
+    except OSError:
+        return 0

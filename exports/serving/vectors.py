@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from exports.serving.person import Person
-from exports.serving.run import Group, Run, mapped
+from exports.serving.run import Run, mapped
 
 
 class VectorSource:
@@ -26,6 +26,7 @@ class VectorSource:
 
     def __init__(self, run: Run, source: str) -> None:
         self.run, self.source = run, source
+        run.check_sizes(f"vectors/{source}.")
         folder = run.arrays / "vectors"
         self.items = mapped(folder / f"{source}.item.npy")
         self.users = mapped(folder / f"{source}.user.npy")
@@ -43,7 +44,7 @@ class VectorSource:
 
         torch.set_num_threads(1)
         self.tower = UserTower.from_text(self.run.whole("two_tower.txt").read_text())
-        self.attributes = Group(self.run.arrays / "user_attributes")
+        self.attributes = self.run.group("user_attributes")
 
     def of_items(self, items: np.ndarray) -> np.ndarray:
         """Give the vectors of items, float32 (n, d); NaN where there is none."""
