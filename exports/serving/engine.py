@@ -7,6 +7,7 @@ the published list, the list for a person nobody knows, the trend. The answer sa
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from exports.serving.pool import (
     survey_list,
 )
 from exports.serving.reasons import Reasons, published_words
-from exports.serving.rerank import Place, Wishes, reranked
+from exports.serving.rerank import Place, Wishes, may_show, reranked
 from exports.serving.run import Run
 from exports.serving.vectors import VectorSource
 
@@ -113,7 +114,7 @@ class Engine:
             "attribute_names", "attribute_numbers", "user_attribute_names", "segments",
             "segment_numbers", "is_said", "kind_codes", "sponsored_reasons", "reason_templates",
             "user_categories", "by_popularity", "by_trend", "fillers", "segment_affinities",
-            "_items_by_attribute",
+            "_items_by_attribute", "_fillers_by_attribute",
         ):  # fmt: skip
             try:
                 getattr(run, part)
@@ -343,17 +344,13 @@ class Engine:
         run = self.run
         hidden = {rule.item_key for rule in run.rules if rule.action == "exclude"}
         hidden |= wishes.excluded | set(person.met.tolist())
-        members = (
-            None if wishes.attribute is None else set(run.items_with(wishes.attribute).tolist())
-        )
+        shows = may_show(run, wishes)
+        fillers = (Place(item, 0.0, "cold_start") for item in run.fillers_with(wishes.attribute))
         shown: dict[int, Place] = {}
-        fillers = (Place(item, 0.0, "cold_start") for item in run.fillers.tolist())
-        for source in (iter(places), fillers):
-            for place in source:
-                if len(shown) >= wishes.k:
-                    break
-                if place.item in hidden or (members is not None and place.item not in members):
-                    continue
+        for place in chain((its for its in places if shows(its.item)), fillers):
+            if len(shown) >= wishes.k:
+                break
+            if place.item not in hidden:
                 shown.setdefault(place.item, place)
         return self._at_least_one(list(shown.values()))
 
