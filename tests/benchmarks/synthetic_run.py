@@ -59,6 +59,8 @@ EVENTS_PER_BLOCK = 1_000_000
 # What is liked together with an item is sought among so many of its direction, the most liked.
 NEIGHBORS_AMONG = 1000
 ITEMS_PER_BLOCK = 2000
+# The penalty of ALS over the largest eigenvalue of the items' Gram matrix: 97 / 240 on ml-100k.
+PENALTY = 0.4
 # What is made of the likes that were drawn; what no part of the service reads has no rows.
 BUILT = f"""
     create table folds.folds as select 'live' as fold, 'live' as split, {CUTOFF} as cutoff_at;
@@ -581,7 +583,11 @@ def declared_features() -> list[dict]:
 
 
 def _write_vectors(connection: duckdb.DuckDBPyConnection, vectors: np.ndarray, size: Size) -> None:
-    """The vectors of items as they were drawn, of people as ALS makes them of their likes."""
+    """The vectors of items as they were drawn, of people as ALS makes them of their likes.
+
+    Beside longer vectors the penalty of ALS is nothing, and folding in turns people away from what
+    all items have in common, as no fit does: there it is as large as the Gram matrix of the items.
+    """
     rows = connection.execute(
         "select user_key - 1 as user, item_key - 1 as item, weight from folds.user_items"
         " where is_positive order by all"
@@ -591,10 +597,12 @@ def _write_vectors(connection: duckdb.DuckDBPyConnection, vectors: np.ndarray, s
         shape=(size.n_users, size.n_items),
     )
     als = ALS(ALSParameters(factors=size.dimensions))
-    als.item_factors_ = vectors
     n_rows = len(np.unique(rows["user"])) + len(np.unique(rows["item"]))
     its = als.parameters
     als.penalty_ = its.regularization * 2 * its.alpha * float(likes.sum()) / n_rows
+    largest = np.linalg.eigvalsh(vectors.T @ vectors)[-1]
+    vectors *= np.float32(np.sqrt(als.penalty_ / (PENALTY * largest)))
+    als.item_factors_ = vectors
     people = als.fold_in(likes)
 
     def batches() -> Iterator[pa.RecordBatch]:
