@@ -1,4 +1,5 @@
-"""Benchmarks: anybody's split through the real DAG, the ranking of given items, cold starts."""
+"""Benchmarks: anybody's split through the real DAG, the ranking of given items, cold starts, and a
+run that no build made, in front of the service."""
 
 import json
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tests.benchmarks import cold_start, protocols
+from tests.benchmarks import cold_start, protocols, serving
 
 
 def test_a_split_of_ones_own_is_measured_by_the_dag(tmp_path, monkeypatch, capfd):
@@ -239,3 +240,30 @@ def test_differences_are_of_the_same_users():
     assert row["ci_low"] == pytest.approx(0.2 - half, abs=1e-4)
     assert row["ci_high"] == pytest.approx(0.2 + half, abs=1e-4)
     assert cold_start.compared([0.3], [0.2])["ci_low"] is None
+
+
+def test_a_synthetic_run_is_served_like_one_that_was_built(tmp_path):
+    """Nothing of it is missing: a person who acted a second ago gets a list by the pipeline."""
+    from fastapi.testclient import TestClient
+
+    from exports.serving.app import create_app
+    from exports.serving.settings import Settings
+    from tests.benchmarks.synthetic_run import Size, synthetic_run
+
+    size = Size(n_items=2000, n_users=100, n_neighbors=10, n_trees=5, n_taught=20)
+    folder, made = synthetic_run(tmp_path / "runs", size)
+    assert synthetic_run(tmp_path / "runs", size) == (folder, made)
+    people = serving.People(folder)
+    [(user_id, events), *_] = people.sample(10, seed=0)
+    settings = Settings(published=tmp_path / "runs", events=tmp_path / "events", cache_seconds=0)
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/health").json()["problems"] == {}
+        assert client.post("/events", json=events).status_code == 201
+        answer = client.get(f"/users/{user_id}/recommendations").json()
+    assert (answer["served_by"], answer["degraded"], len(answer["items"])) == ("pipeline", [], 20)
+    assert not {event["item_id"] for event in events} & {
+        item["item_id"] for item in answer["items"]
+    }
+    numbers = serving.stages(folder, 10)
+    assert numbers["n_candidates"]["median"] == 500 and numbers["n_items"] == 2000
+    assert all(numbers[stage]["n"] == 10 for stage in ("candidates", "index of als", "ranking"))

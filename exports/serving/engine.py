@@ -8,6 +8,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,7 @@ from exports.serving.pool import (
     survey_list,
 )
 from exports.serving.reasons import Reasons, published_words
-from exports.serving.rerank import Place, Wishes, reranked
+from exports.serving.rerank import Place, Wishes, may_show, reranked
 from exports.serving.run import Run
 from exports.serving.vectors import VectorSource
 
@@ -129,6 +130,7 @@ class Engine:
             "reason_templates": PLAIN_REASONS, "user_categories": {}, "by_popularity": NO_ITEMS,
             "by_trend": NO_ITEMS, "fillers": NO_ITEMS, "segment_affinities": {},
             "_items_by_attribute": (NO_ITEMS, np.zeros(1, dtype=np.int64)),
+            "_fillers_by_attribute": (NO_ITEMS, np.zeros(1, dtype=np.int64)),
         }  # fmt: skip
         for part, nothing in empty.items():
             try:
@@ -380,17 +382,13 @@ class Engine:
         run = self.run
         hidden = {rule.item_key for rule in run.rules if rule.action == "exclude"}
         hidden |= wishes.excluded | set(person.met.tolist())
-        members = (
-            None if wishes.attribute is None else set(run.items_with(wishes.attribute).tolist())
-        )
+        shows = may_show(run, wishes)
+        fillers = (Place(item, 0.0, "cold_start") for item in run.fillers_with(wishes.attribute))
         shown: dict[int, Place] = {}
-        fillers = (Place(item, 0.0, "cold_start") for item in run.fillers.tolist())
-        for source in (iter(places), fillers):
-            for place in source:
-                if len(shown) >= wishes.k:
-                    break
-                if place.item in hidden or (members is not None and place.item not in members):
-                    continue
+        for place in chain((its for its in places if shows(its.item)), fillers):
+            if len(shown) >= wishes.k:
+                break
+            if place.item not in hidden:
                 shown.setdefault(place.item, place)
         return self._at_least_one(list(shown.values()))
 

@@ -106,7 +106,7 @@ def content_free_lists(run: Run, person: Person, k: int) -> Lists:
     ):
         if source in sources:
             items = listed(order, person.met, k)
-            lists[source] = items, np.asarray(run.items[column], dtype=np.float64)[items]
+            lists[source] = items, run.items[column][items].astype(np.float64)
     if "popular_in_segment" in sources and person.segment is not None and run.segment_items:
         rows = run.segment_items.rows(person.segment)
         order = run.segment_items.columns["item_key"][rows]

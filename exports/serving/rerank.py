@@ -5,6 +5,8 @@ freshness; one of each group of variants; diversity with caps; the trend fills u
 to pins, sponsored items and what is explored.
 """
 
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,7 +84,7 @@ def reranked(
     rules_by_action: dict[str, list] = {"exclude": [], "pin": []}
     for rule in run.rules:
         rules_by_action.setdefault(rule.action, []).append(rule)
-    may_show = _may_show(run, wishes)
+    shows = may_show(run, wishes)
     excluded = {rule.item_key for rule in rules_by_action["exclude"]} | wishes.excluded
     # The steps look as far as the build did, further only for a longer list.
     length = max(wishes.k, parameters["recommendations_k"])
@@ -94,7 +96,7 @@ def reranked(
             factors[rule.item_key] = factors.get(rule.item_key, 1.0) * rule.value
     rows = []
     for item, score in zip(items.tolist(), scores.tolist(), strict=True):
-        if item in excluded or not may_show(item):
+        if item in excluded or not shows(item):
             continue
         relevance = 1.0 - len(rows) / looked_at
         rows.append(_Row(item, score, relevance * factors.get(item, 1.0)))
@@ -119,13 +121,14 @@ def reranked(
     shown = {row.item: row for row in rows[:length]}
     ranks = {item: rank for rank, item in enumerate(shown, 1)}
     met = set(person.met.tolist())
-    for item in run.fillers.tolist():
-        if len(ranks) >= length:
-            break
-        if item not in met and item not in ranks and item not in excluded and may_show(item):
-            ranks[item] = len(ranks) + 1
+    if len(ranks) < length:
+        for item in run.fillers_with(wishes.attribute):
+            if item not in met and item not in ranks and item not in excluded:
+                ranks[item] = len(ranks) + 1
+                if len(ranks) == length:
+                    break
 
-    given = _given_away(run, person, ranks, met, wishes, may_show, rules_by_action["pin"])
+    given = _given_away(run, person, ranks, met, wishes, shows, rules_by_action["pin"])
     given_items = {item for _, item, _, _ in given}
     others_above = [place - nth for nth, (place, *_) in enumerate(given, 1)]
     placed = [(place, item, slot, reason) for place, item, slot, reason in given]
@@ -146,11 +149,18 @@ def reranked(
     return places
 
 
-def _may_show(run: Run, wishes: Wishes):
+def may_show(run: Run, wishes: Wishes) -> Callable[[int], bool]:
+    """Say whether an item has the attribute that everything shown is to have."""
     if wishes.attribute is None:
         return lambda item: True
-    members = set(run.items_with(wishes.attribute).tolist())
-    return members.__contains__
+    # Ascending, and there may be very many: looked into, not copied.
+    members = run.items_with(wishes.attribute)
+
+    def is_member(item: int) -> bool:
+        place = bisect_left(members, item)
+        return place < len(members) and bool(members[place] == item)
+
+    return is_member
 
 
 def _freshen(run: Run, rows: list[_Row], length: int) -> None:
@@ -214,13 +224,13 @@ def _picked(run: Run, rows: list[_Row], length: int) -> list[_Row]:
     return [rows[place] for place in order]
 
 
-def _given_away(run, person, ranks, met, wishes, may_show, pins) -> list[tuple]:
+def _given_away(run, person, ranks, met, wishes, shows, pins) -> list[tuple]:
     """(place, item, slot, reason), by place: one place for an item, one item for a place."""
     parameters = run.parameters
     wanted = []
 
     def may_give(item: int) -> bool:
-        return item not in wishes.excluded and may_show(item)
+        return item not in wishes.excluded and shows(item)
 
     pinned = set()
     for rule in pins:

@@ -2,7 +2,7 @@
 is left out and said so, so that what is whole can still be served."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from exports.files import sha256_of
 from exports.serving.artifacts import NEIGHBORS
 from models_py.columnar import Columnar
+
+FILLERS_PER_BLOCK = 1000
 
 
 class BrokenRunError(Exception):
@@ -334,6 +336,27 @@ class Run:
         """Keys of the items that have the attribute of this number, ascending."""
         owners, starts = self._items_by_attribute
         return owners[starts[attribute] : starts[attribute + 1]]
+
+    def fillers_with(self, attribute: int | None) -> Iterator[int]:
+        """Give the items that fill up short lists, in order: all, or those with an attribute."""
+        fillers = self.fillers
+        if attribute is not None:
+            owners, starts = self._fillers_by_attribute
+            fillers = owners[starts[attribute] : starts[attribute + 1]]
+        # A few are wanted, of very many.
+        for first in range(0, len(fillers), FILLERS_PER_BLOCK):
+            yield from fillers[first : first + FILLERS_PER_BLOCK].tolist()
+
+    @cached_property
+    def _fillers_by_attribute(self) -> tuple[np.ndarray, np.ndarray]:
+        owners, starts = self._items_by_attribute
+        places = np.full(self.n_items, -1, dtype=np.int32)
+        places[self.fillers] = np.arange(len(self.fillers), dtype=np.int32)
+        numbers = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        is_filler = places[owners] >= 0
+        owners, numbers = owners[is_filler], numbers[is_filler]
+        order = np.lexsort((places[owners], numbers))
+        return owners[order], np.searchsorted(numbers, np.arange(len(starts)))
 
     @cached_property
     def _items_by_attribute(self) -> tuple[np.ndarray, np.ndarray]:

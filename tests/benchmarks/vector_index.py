@@ -45,23 +45,23 @@ SETTINGS = {FLAT: [0], IVF: [64, 128, 256, 512, 1024], HNSW: [512, 1024, 2048, 4
 
 
 def draw(n_items: int, n_users: int, dimensions: int, lengths: str) -> tuple[np.ndarray, ...]:
-    """Vectors of items and of users, shape (n, dimensions)."""
+    """Vectors of items and of users, shape (n, dimensions), and the direction of each item."""
     random = np.random.default_rng(0)
     # The first dimensions say most, as in a decomposition.
     spread = np.arange(1, dimensions + 1) ** -0.4
     centres = random.normal(size=(N_DIRECTIONS, dimensions)) * spread
     popularity = np.arange(1, N_DIRECTIONS + 1) ** -0.7
 
-    def around(n: int) -> np.ndarray:
+    def around(n: int) -> tuple[np.ndarray, np.ndarray]:
         of = random.choice(N_DIRECTIONS, n, p=popularity / popularity.sum())
         vectors = centres[of] + 0.7 * random.normal(size=(n, dimensions)) * spread
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), of
 
-    items, users = around(n_items), around(n_users)
+    (items, directions), (users, _) = around(n_items), around(n_users)
     if lengths == "pareto":
         items *= 0.2 * (1 + random.pareto(3, size=(n_items, 1)))
         users *= random.lognormal(0, 0.5, size=(n_users, 1))
-    return items.astype(np.float32), users.astype(np.float32)
+    return items.astype(np.float32), users.astype(np.float32), directions
 
 
 def memory() -> float:
@@ -115,7 +115,7 @@ def main() -> None:
         measure(options.measure)
         return
     parameters = IndexParameters()
-    items, users = draw(options.items, parameters.n_queries, options.dimensions, options.lengths)
+    items, users, _ = draw(options.items, parameters.n_queries, options.dimensions, options.lengths)
     sample = sample_of(items, users, parameters)
     rows = []
     for kind in tqdm(options.types, disable=None, leave=False):
