@@ -441,7 +441,8 @@ def test_a_newer_run_is_served_without_being_asked(published, tmp_path):
     into = tmp_path / "published"
     into.mkdir()
     (into / "current").symlink_to(folder)
-    service = Service(Settings(published=into, events=tmp_path / "events"))
+    log = json.loads((folder / "serving" / "parameters.json").read_text())["event_log"]
+    service = Service(Settings(published=into, events=log))
     assert service.reload() and not service.reload()
     service.recent.add([like("363", "1", at=1.0), like("363", "2", at=3e9)])
 

@@ -74,8 +74,11 @@ class Service:
     def serve(self, engine: Engine) -> None:
         """Answer from a run from now on."""
         parameters = engine.run.parameters
-        # A build that reads no log has read no event.
-        read_until = (parameters["event_log"] and parameters["events_until"]) or 0.0
+        # A build that reads no log, or that of another service, has read no event of this one.
+        is_read = parameters["event_log"] is not None and (
+            Path(parameters["event_log"]).resolve() == self.settings.events.resolve()
+        )
+        read_until = (is_read and parameters["events_until"]) or 0.0
         # What comes now the build has not read, whatever the clock of this machine says.
         self.recent.not_before(read_until)
         folder = self.settings.events / (engine.run.manifest["dataset"] or "unknown")
