@@ -81,8 +81,6 @@ class People:
         The published run.
     """
 
-    folder: Path
-
     def __init__(self, folder: Path) -> None:
         serving = folder / "serving"
         users = pq.read_table(folder / "users.parquet", columns=["user_id"])
@@ -183,9 +181,11 @@ async def connected(port: int, n: int) -> AsyncIterator[list[Connection]]:
     connections = [
         (await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(n)
     ]
-    yield connections
-    for connection in connections:
-        connection.close()
+    try:
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
 
 
 class Unexpected(Exception):
@@ -258,14 +258,17 @@ async def at_once(
 
 async def saturation(port: int, requests: list[bytes], seconds: float) -> dict:
     """Ask over more and more connections until that brings no more answers a second."""
-    steps = []
+    steps: list[dict] = []
     for n in CONNECTIONS:
         rate, taken = await at_once(port, n, requests, seconds)
+        its = percentiles(taken)
         steps.append(
-            {"connections": n, "requests_per_second": rate}
-            | {f"{name}_ms": value for name, value in percentiles(taken).items()}
+            {"connections": n, "requests_per_second": rate, "n": its.pop("n")}
+            | {f"{name}_ms": value for name, value in its.items()}
         )
-        if n > 1 and rate < RISES * steps[-2]["requests_per_second"]:
+        rates = [step["requests_per_second"] for step in steps]
+        # Twice in a row, as one step may have had bad luck.
+        if len(rates) > 2 and max(rates[-2:]) < RISES * max(rates[:-2]):
             break
     best = max(steps, key=lambda step: step["requests_per_second"])
     return {**best, "steps": steps}
@@ -352,7 +355,8 @@ def measure(published: Path, options: argparse.Namespace) -> dict:
     people = People(folder)
     warm = people.sample(options.warm_up, seed=1)
     asked = people.sample(options.requests, seed=2)
-    numbers: dict = {"run_id": folder.name, "published": str(published)}
+    manifest = json.loads((folder / "manifest.json").read_text())
+    numbers: dict = {"run_id": manifest["run_id"], "dataset": manifest["dataset"]}
     numbers["stages"] = _stages(folder, options)
     progress = tqdm(total=4, desc="serving", disable=None, leave=False)
 
@@ -434,12 +438,15 @@ def stages(folder: Path, n: int) -> dict:
             for nth, its in enumerate(events)
         )
     taken: dict[str, list[float]] = {}
+    # What else runs on the machine adds little to it.
+    processor: dict[str, list[float]] = {}
     sizes = []
 
     def timed(stage: str, work: Callable):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.thread_time()
         result = work()
         taken.setdefault(stage, []).append(1000 * (time.perf_counter() - began))
+        processor.setdefault(stage, []).append(1000 * (time.thread_time() - used))
         return result
 
     def once(user_id: str) -> None:
@@ -459,12 +466,16 @@ def stages(folder: Path, n: int) -> dict:
 
     for user_id, _ in people[: max(1, len(people) // 10)]:
         once(user_id)
-    taken.clear(), sizes.clear()
+    for its in (taken, processor, sizes):
+        its.clear()
     for user_id, _ in people:
         once(user_id)
     entries = engine.run.manifest["indexes"]
     return {
-        **{stage: percentiles(its) for stage, its in taken.items()},
+        **{
+            stage: percentiles(its) | {"processor": percentiles(processor[stage])}
+            for stage, its in taken.items()
+        },
         "n_candidates": {"median": float(np.median(sizes)), "least": min(sizes)},
         "n_items": engine.run.n_items - 1,
         "indexes": {
@@ -490,6 +501,7 @@ async def soak(port: int, pid: int, people: People, rate: float, seconds: float)
     kinds = random.choice(list(MIX), int(rate * seconds), p=list(MIX.values())).tolist()
     taken: dict[str, list[float]] = {kind: [] for kind in MIX}
     errors: dict[str, int] = {}
+    n_degraded = 0
     samples: list[dict] = []
     free: asyncio.Queue[Connection] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -506,11 +518,13 @@ async def soak(port: int, pid: int, people: People, rate: float, seconds: float)
         return post("/recommendations", {"likes": items})
 
     async def send(kind: str, due: float) -> None:
+        nonlocal n_degraded
         connection = await free.get()
         try:
             async with asyncio.timeout(30):
-                status, _, _ = await connection.ask(request(kind))
+                status, _, body = await connection.ask(request(kind))
             said = None if status // 100 == 2 else str(status)
+            n_degraded += b'"degraded":["' in body
         except (ConnectionError, TimeoutError) as error:
             said = type(error).__name__
             connection.close()
@@ -557,6 +571,7 @@ async def soak(port: int, pid: int, people: People, rate: float, seconds: float)
         "requests_per_second": len(kinds) / took,
         "n_requests": len(kinds),
         "errors": errors,
+        "n_degraded": n_degraded,
         "latency": {kind: percentiles(its) for kind, its in taken.items() if its},
         "memory": grown,
         "samples": samples,
@@ -684,11 +699,13 @@ def show(name: str, numbers: dict, console: Console) -> None:
         "POST /events": numbers["events"],
         "GET /health": numbers["health"],
     }
-    table = Table("milliseconds", title=f"{name}: {stages['n_items']:,} items, one at a time")
-    for header in (*PERCENTILES, "n"):
+    of = f"{stages['n_items']:,} items of {numbers['dataset']}"
+    table = Table("milliseconds", title=f"{name}: {of}, one at a time")
+    for header in (*PERCENTILES, "n", "processor p50", "p99"):
         table.add_column(header, justify="right")
     for what, its in rows.items():
-        table.add_row(what, *(f"{its[p]:.2f}" for p in PERCENTILES), f"{its['n']:,}")
+        used = [f"{its['processor'][p]:.2f}" for p in ("p50", "p99")] if "processor" in its else []
+        table.add_row(what, *(f"{its[p]:.2f}" for p in PERCENTILES), f"{its['n']:,}", *used)
     console.print(table)
     table = Table("at saturation", title=name)
     for header in ("requests/s", "connections", "p50 ms", "p99 ms"):
@@ -732,8 +749,8 @@ def show_soak(numbers: dict, console: Console) -> None:
     console.print(
         "errors: "
         + (", ".join(f"{n} × {what}" for what, n in numbers["errors"].items()) or "none")
-        + "; since the first minute memory grew by at most"
-        f" {its['own_mib']['most_growth_mib']:.1f} MiB"
+        + f"; degraded answers: {numbers['n_degraded']}; since the first minute memory grew by"
+        f" at most {its['own_mib']['most_growth_mib']:.1f} MiB"
         f" ({its['rss_mib']['most_growth_mib']:.1f} with mapped files)"
     )
 
