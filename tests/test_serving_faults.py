@@ -628,7 +628,7 @@ def test_a_clock_that_steps_back_changes_no_order_and_forgets_nothing(place, mon
     clock = time.time()
     monkeypatch.setattr(time, "time", lambda: clock)
     # The build read the log half an hour ago, by the right clock.
-    place.switch(place.add("read", events_until=clock - 1800, event_log="exports/events"))
+    place.switch(place.add("read", events_until=clock - 1800, event_log=str(place.events)))
 
     def likes(client) -> list[str]:
         answer = client.get("/users/ticker/explain", params={"k": 1}).json()
@@ -651,7 +651,7 @@ def test_a_clock_that_steps_back_changes_no_order_and_forgets_nothing(place, mon
             say(client, str(200 + int(_)), 5.0)
     with place.serving() as client:
         assert likes(client) == ["201", "200", "172"]
-        place.switch(place.add("same", events_until=clock + DAY, event_log="exports/events"))
+        place.switch(place.add("same", events_until=clock + DAY, event_log=str(place.events)))
         wait_for(lambda: client.get("/health").json()["run_id"] == "same", "it is served")
         assert likes(client) == ["201", "200", "172"]
     rows = sorted(place.logged(), key=lambda row: row["received_at"])
@@ -663,12 +663,12 @@ def test_what_comes_after_the_build_is_kept_though_the_clock_says_it_came_before
     place, monkeypatch
 ):
     built_at = time.time()
-    place.switch(place.add("first", events_until=built_at, event_log="exports/events"))
+    place.switch(place.add("first", events_until=built_at, event_log=str(place.events)))
     monkeypatch.setattr(time, "time", lambda: built_at - DAY)
     event = {"user_id": "ticker", "item_id": "50"} | LIKE
     with place.serving() as client:
         assert client.post("/events", json=event).status_code == 201
-        place.switch(place.add("second", events_until=built_at, event_log="exports/events"))
+        place.switch(place.add("second", events_until=built_at, event_log=str(place.events)))
         wait_for(lambda: client.get("/health").json()["run_id"] == "second", "it is served")
         assert met(client, "ticker", ["50"]) == ["50"]
     # The system dates files by the same clock.
@@ -677,7 +677,7 @@ def test_what_comes_after_the_build_is_kept_though_the_clock_says_it_came_before
     with place.serving() as client:
         assert met(client, "ticker", ["50"]) == ["50"]
         # The next build has read it.
-        place.switch(place.add("third", events_until=built_at + 1, event_log="exports/events"))
+        place.switch(place.add("third", events_until=built_at + 1, event_log=str(place.events)))
         wait_for(lambda: client.get("/health").json()["run_id"] == "third", "it is served")
         assert met(client, "ticker", ["50"]) == []
 
