@@ -117,6 +117,33 @@ def copy(built, warehouse) -> Warehouse:
     return warehouse
 
 
+@pytest.fixture(scope="session")
+def published(built, tmp_path_factory) -> Path:
+    """The folder of the default data as published, once for a process. Nobody breaks it."""
+    from exports.snapshot import publish
+
+    return publish(built.database, tmp_path_factory.mktemp("published") / "published")
+
+
+@pytest.fixture
+def own_configuration(monkeypatch) -> None:
+    """Nobody's settings of services."""
+    for name in list(os.environ):
+        if name.startswith(("FORYOU_SERVE_", "FORYOU_ONLINE", "FORYOU_REDIS", "FEAST_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def place(published, tmp_path):
+    """A place for a service: one run that is the current one, and no event."""
+    from serving_places import Place
+
+    made = Place(tmp_path, published)
+    made.published.mkdir()
+    made.switch(made.add("whole"))
+    return made
+
+
 RATINGS = "userId,movieId,rating,timestamp"
 MOVIES = "movieId,title,genres"
 

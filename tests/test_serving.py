@@ -47,17 +47,13 @@ RULES = """
 SPONSORED = {"freshness_boost": 0.5, "freshness_half_life_days": 4000, "sponsored_slots": [4, 8]}
 
 
-@pytest.fixture(scope="module")
-def published(built, tmp_path_factory):
-    """The default data, published; nobody writes to it."""
-    into = tmp_path_factory.mktemp("published")
-    publish(built.database, into)
-    return into
+pytestmark = pytest.mark.usefixtures("own_configuration")
 
 
 @pytest.fixture(scope="module")
 def run(published) -> Run:
-    return Run((published / "current").resolve())
+    """The default data, opened; nobody changes it."""
+    return Run(published)
 
 
 @pytest.fixture
@@ -347,7 +343,7 @@ def asked(settings: Settings, questions) -> list:
 
 @pytest.fixture
 def settings(published, tmp_path) -> Settings:
-    return Settings(published=published, events=tmp_path / "events")
+    return Settings(published=published.parent, events=tmp_path / "events")
 
 
 def test_answers_are_kept_until_something_happens(settings):
@@ -437,7 +433,7 @@ def test_the_next_build_reads_what_was_posted(settings, copy):
 
 
 def test_a_newer_run_is_served_without_being_asked(published, tmp_path):
-    folder = (published / "current").resolve()
+    folder = published
     into = tmp_path / "published"
     into.mkdir()
     (into / "current").symlink_to(folder)

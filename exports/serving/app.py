@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -23,7 +23,7 @@ from pydantic_core import to_json
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from exports.serving import engine as engines
-from exports.serving.engine import STEPS, CannotServeError, Engine
+from exports.serving.engine import STEPS, CannotServeError, Engine, UnknownCategoryError
 from exports.serving.events import Event, EventLogError, LoggedEvent
 from exports.serving.guard import Guard
 from exports.serving.service import CACHED, SERVED, NothingPublishedError, Service
@@ -154,6 +154,7 @@ REFUSED = {
     413: {"model": Error, "description": "The body is too large."},
     429: {"model": Error, "description": "Too many requests."},
 }
+UNKNOWN = {404: {"model": Error, "description": "There is no such item, or category."}}
 NOTHING = {503: {"model": Error, "description": "Nothing is published, or nothing may be shown."}}
 
 
@@ -263,11 +264,19 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
             )
         return service.engine
 
-    def recommended(request: engines.Request) -> bytes:
+    @contextlib.contextmanager
+    def told() -> Iterator[None]:
+        """Say what cannot be shown, and why."""
         try:
-            answer = engine().recommend(request)
+            yield
+        except UnknownCategoryError as error:
+            raise HTTPException(404, str(error)) from error
         except CannotServeError as error:
             raise HTTPException(503, f"nothing may be shown: {error}") from error
+
+    def recommended(request: engines.Request) -> bytes:
+        with told():
+            answer = engine().recommend(request)
         SERVED.labels(answer.served_by).inc()
         return to_json(
             {
@@ -281,7 +290,9 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         )
 
     @app.get(
-        "/users/{user_id:id}/recommendations", response_model=Recommendations, responses=NOTHING
+        "/users/{user_id:id}/recommendations",
+        response_model=Recommendations,
+        responses=UNKNOWN | NOTHING,
     )
     async def recommendations(
         user_id: UserId,
@@ -310,7 +321,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         headers = {"X-Cache": "hit" if is_known else "miss"}
         return Response(answer, media_type="application/json", headers=headers)
 
-    @app.get("/users/{user_id:id}/explain", response_model=Explanation, responses=NOTHING)
+    @app.get("/users/{user_id:id}/explain", response_model=Explanation, responses=UNKNOWN | NOTHING)
     async def explain(
         user_id: UserId,
         item_id: Annotated[
@@ -321,15 +332,13 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         context: Context = None,
     ) -> Response:
         """Say why a user's list is what it is: sources, features, likes."""
-        try:
+        with told():
             explained = engine().explain(
                 engines.Request(user_id, k, (), category, context), item_id
             )
-        except CannotServeError as error:
-            raise HTTPException(503, f"nothing may be shown: {error}") from error
         return Response(to_json(explained, inf_nan_mode="null"), media_type="application/json")
 
-    @app.post("/recommendations", response_model=Recommendations, responses=NOTHING)
+    @app.post("/recommendations", response_model=Recommendations, responses=UNKNOWN | NOTHING)
     async def recommendations_without_account(asked: Answers) -> Response:
         """List what to show a person without an account, by what they like or chose."""
         request = engines.Request(
@@ -346,7 +355,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     @app.get(
         "/items/{item_id:id}/similar",
         response_model=SimilarItems,
-        responses=NOTHING | {404: {"model": Error, "description": "There is no such item."}},
+        responses=UNKNOWN | NOTHING,
     )
     async def similar(item_id: Annotated[Id, Path()], k: K = 20) -> Response:
         """List the items most like one."""

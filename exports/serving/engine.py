@@ -49,6 +49,10 @@ class CannotServeError(Exception):
     """A step that has nothing for the person; the next one is tried."""
 
 
+class UnknownCategoryError(Exception):
+    """Something of a category was asked for that no item has."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked for."""
@@ -274,6 +278,8 @@ class Engine:
         ------
         CannotServeError
             When nothing at all may be shown: the run has no items, or all are excluded.
+        UnknownCategoryError
+            When no item has the category that was asked for.
         """
         run = self.run
         person, degraded = self._person_or_stranger(request)
@@ -310,8 +316,9 @@ class Engine:
         )
         attribute = None
         if request.category is not None:
-            # What nobody has nothing is shown of.
-            attribute = run.attribute_numbers.get(("category", request.category), -1)
+            attribute = run.attribute_numbers.get(("category", request.category))
+            if attribute is None:
+                raise UnknownCategoryError(f"there is no category {request.category!r}")
         return Wishes(request.k, excluded, attribute)
 
     def _pipeline(self, person: Person, wishes: Wishes) -> tuple[list[Place], Reasons]:
