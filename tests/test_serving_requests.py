@@ -1,6 +1,7 @@
 """Whatever is asked of the service, it answers as its specification says."""
 
 import json
+import re
 from collections import Counter
 from urllib.parse import quote
 
@@ -218,6 +219,18 @@ def test_odd_addresses(place):
         for path in client.get("/openapi.json").json()["paths"].values():
             for operation in path.values():
                 assert {"400", "401", "404", "405", "413", "429"} <= set(operation["responses"])
+
+
+def test_the_pages_ask_nobody_elses_server(place):
+    with place.serving() as client:
+        for page in ("/docs", "/redoc"):
+            answer = client.get(page)
+            assert answer.status_code == 200
+            addresses = re.findall(r'(?:src|href|url)\s*[=:]\s*[\'"]([^\'"]+)', answer.text)
+            assert addresses
+            for address in addresses:
+                assert address.startswith("/"), address
+                assert client.get(address).status_code == 200, address
 
 
 def test_limits(place):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import prometheus_client
 from fastapi import Body, FastAPI, HTTPException, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -196,7 +197,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         if service.log is not None:
             service.log.close()
 
-    app = FastAPI(
+    # Its pages bring what they need along: nothing is asked of anybody else's server.
+    app = FastAPIOffline(
         title="foryou",
         summary="Recommendations that were published, for a person who acted a second ago.",
         version="1",
@@ -292,6 +294,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     @app.get(
         "/users/{user_id:id}/recommendations",
         response_model=Recommendations,
+        tags=["lists"],
         responses=UNKNOWN | NOTHING,
     )
     async def recommendations(
@@ -321,7 +324,12 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         headers = {"X-Cache": "hit" if is_known else "miss"}
         return Response(answer, media_type="application/json", headers=headers)
 
-    @app.get("/users/{user_id:id}/explain", response_model=Explanation, responses=UNKNOWN | NOTHING)
+    @app.get(
+        "/users/{user_id:id}/explain",
+        response_model=Explanation,
+        tags=["lists"],
+        responses=UNKNOWN | NOTHING,
+    )
     async def explain(
         user_id: UserId,
         item_id: Annotated[
@@ -338,7 +346,12 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
             )
         return Response(to_json(explained, inf_nan_mode="null"), media_type="application/json")
 
-    @app.post("/recommendations", response_model=Recommendations, responses=UNKNOWN | NOTHING)
+    @app.post(
+        "/recommendations",
+        response_model=Recommendations,
+        tags=["lists"],
+        responses=UNKNOWN | NOTHING,
+    )
     async def recommendations_without_account(asked: Answers) -> Response:
         """List what to show a person without an account, by what they like or chose."""
         request = engines.Request(
@@ -355,6 +368,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     @app.get(
         "/items/{item_id:id}/similar",
         response_model=SimilarItems,
+        tags=["lists"],
         responses=UNKNOWN | NOTHING,
     )
     async def similar(item_id: Annotated[Id, Path()], k: K = 20) -> Response:
@@ -367,7 +381,9 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         content = {"item_id": item_id, "run_id": serving.run.run_id, "items": items}
         return Response(to_json(content), media_type="application/json")
 
-    @app.post("/events", status_code=201, response_model=Acknowledged, responses=NOTHING)
+    @app.post(
+        "/events", tags=["events"], status_code=201, response_model=Acknowledged, responses=NOTHING
+    )
     async def events(
         posted: Annotated[
             PostedEvent
@@ -389,7 +405,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
             raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
         return Acknowledged(n_events=len(logged), event_ids=[its.event_id for its in logged])
 
-    @app.get("/health")
+    @app.get("/health", tags=["service"])
     async def health() -> Health:
         """Say that the process is alive, and what it serves."""
         run = service.engine.run if service.engine else None
@@ -401,7 +417,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
             refused=service.refused,
         )
 
-    @app.get("/ready", responses=NOTHING)
+    @app.get("/ready", tags=["service"], responses=NOTHING)
     async def ready() -> Health:
         """Say whether there is something to serve."""
         engine()
