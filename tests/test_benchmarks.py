@@ -1,5 +1,4 @@
-"""Benchmarks: anybody's split through the real DAG, the ranking of given items, cold starts, and a
-run that no build made, in front of the service."""
+"""Benchmarks: anybody's split through the real DAG, given items, cold starts, and the service."""
 
 import json
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tests.benchmarks import cold_start, protocols, serving
+from tests.benchmarks import cold_start, protocols, realtime, serving
 
 
 def test_a_split_of_ones_own_is_measured_by_the_dag(tmp_path, monkeypatch, capfd):
@@ -267,3 +266,53 @@ def test_a_synthetic_run_is_served_like_one_that_was_built(tmp_path):
     numbers = serving.stages(folder, 10)
     assert numbers["n_candidates"]["median"] == 500 and numbers["n_items"] == 2000
     assert all(numbers[stage]["n"] == 10 for stage in ("candidates", "index of als", "ranking"))
+
+
+def test_what_is_held_out_and_what_follows_is_neither_built_from_nor_posted():
+    """Thirty films an hour apart, the 28th liked last; who liked nothing later than the 20th."""
+    with duckdb.connect() as connection:
+        # Of the four groups the third, which posts five actions.
+        connection.execute("create macro draw(what, id) as 0.5")
+        connection.execute(
+            "create table interactions as select user_id, 'f' || nth as item_id,"
+            " 'rating' as event_type, nth::double as value,"
+            # The last three at one time: their place in the file decides.
+            " timestamp '2024-01-01' + to_hours(least(nth, 28)) as occurred_at,"
+            " nth = if(user_id = 'a', 28, 20) as is_positive, 'f' as source_file,"
+            " nth as source_row from (values ('a'), ('b')) as users (user_id), range(1, 31) as"
+            " films (nth)"
+        )
+        drawn = {"posted": list(realtime.POSTED), "least": realtime.LEAST, "rotation": 0}
+        connection.execute(realtime.ORDERED, drawn | {"validation": 0.2})
+        log = connection.execute(
+            f"select user_id, list(value) from ({realtime.LOG}) group by all order by all"
+        ).fetchall()
+        assert log == [("a", list(range(1, 23))), ("b", list(range(1, 31)))]
+        [asked] = connection.execute(realtime.ASKED, {"is_validation": False}).fetchall()
+        assert asked[:3] == ("a", 5, "f28")
+        assert [its["item_id"] for its in asked[3]] == ["f23", "f24", "f25", "f26", "f27"]
+        # The next rotation posts ten.
+        connection.execute(realtime.ORDERED, drawn | {"validation": 0.2, "rotation": 1})
+        [asked] = connection.execute(realtime.ASKED, {"is_validation": False}).fetchall()
+        assert asked[1] == len(asked[3]) == 10
+
+
+def test_posted_is_compared_with_the_same_users_and_with_a_build_that_knew():
+    def row(user_id, n, before, after):
+        places = ({"places": {"list": place}} for place in (before, after))
+        return {"user_id": user_id, "n": n} | dict(zip(("before", "after"), places, strict=True))
+
+    nowhere = np.inf
+    rows = [row("a", 0, 1, 1), row("b", 0, nowhere, nowhere)]
+    for n in realtime.POSTED[1:]:
+        rows += [row("c", n, nowhere, nowhere), row("d", n, 11, 2), row("e", n, 2, 2)]
+    of_hits, of_ndcg, of_long_hits, of_mrr = realtime.summary(rows, "list")[:4]
+    assert of_hits["metric"] == "hit_rate@10"
+    assert of_hits["nightly"] == pytest.approx(1 / 3)
+    assert of_hits["posted"] == pytest.approx(2 / 3)
+    assert of_hits["difference"] == pytest.approx(1 / 3)
+    assert of_hits["known"] == pytest.approx(1 / 2)
+    assert of_hits["from_known"] == pytest.approx(1 / 6) and not of_hits["is_paired_with_known"]
+    assert of_ndcg["posted"] == pytest.approx(2 / np.log2(3) / 3)
+    assert of_long_hits["nightly"] == pytest.approx(2 / 3)
+    assert of_mrr["nightly"] == pytest.approx((1 / 11 + 1 / 2) / 3)
