@@ -51,6 +51,7 @@ ROW = ("customer", "sku", "action", "amount", "ts", "id")
 # The models between a file and its refused rows.
 MODELS = {
     "staging.stg_custom__interactions": "view",
+    "staging.stg_event_log__interactions": "table",
     "inputs.loaded_interactions": "table",
     "inputs.numbered_interactions": "view",
     "inputs.rejected_interactions": "table",

@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 -- One row per parameter: the vars of this build that the online service goes by, so that it ranks
--- as the build did, whatever the vars say by then.
+-- as the build did, whatever the vars say by then. Of a build that was refused there are none.
+-- depends_on: {{ ref('rule_problems') }}
 
 {%- set by_split = var('blend_weights_by_split') %}
 {%- set parameters = {
