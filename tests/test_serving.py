@@ -14,7 +14,7 @@ from exports.serving.events import Event, LoggedEvent, RecentEvents
 from exports.serving.exact import decimals, exact_sums, inner_products
 from exports.serving.features import features_of
 from exports.serving.person import nobody, person_of
-from exports.serving.pool import content_free_lists, nightly_pool, pooled
+from exports.serving.pool import lists_without_vectors, nightly_pool, pooled
 from exports.serving.run import Run
 from exports.serving.service import Service
 from exports.serving.settings import Settings
@@ -156,7 +156,7 @@ def test_sources_give_the_lists_of_the_build(built, run):
             items, scores = of_build.setdefault(source, ([], []))
             items.append(item)
             scores.append(score)
-        lists = content_free_lists(run, person, k)
+        lists = lists_without_vectors(run, person, k)
         assert set(lists) >= {"popular", "trending", "cooccurrence", "transitions", "rp3beta"}
         for source, (items, scores) in lists.items():
             assert (items.tolist(), scores.tolist()) == of_build.get(source, ([], [])), source

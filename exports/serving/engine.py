@@ -7,7 +7,7 @@ the published list, the list for a person nobody knows, the trend. The answer sa
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -19,9 +19,9 @@ from exports.serving.person import Event, Person, after, nobody, person_of, stra
 from exports.serving.pool import (
     Lists,
     Pool,
-    content_free_lists,
     fused,
     is_among,
+    lists_without_vectors,
     nightly_pool,
     pooled,
     survey_list,
@@ -176,7 +176,7 @@ class Engine:
             liked = [self._like(item_id) for item_id in request.likes]
             person = after(run, person, [event for event in liked if event is not None])
             if request.answers:
-                person = Person(**(vars(person) | {"answers": list(request.answers)}))
+                person = replace(person, answers=list(request.answers))
         if request.context in run.item_keys:
             person = after(run, person, [self._like(request.context)])
         return person
@@ -215,7 +215,7 @@ class Engine:
         vectors = {source: vector for source, vector in vectors.items() if vector is not None}
         if person.is_changed or kept is None:
             k = run.parameters["candidates_k"]
-            lists = content_free_lists(run, person, k)
+            lists = lists_without_vectors(run, person, k)
             if person.answers:
                 lists["survey"] = survey_list(run, person, k)
             lists |= self.vector_lists(person, vectors, k)

@@ -96,7 +96,7 @@ def best(
     return items[order], scores[order]
 
 
-def content_free_lists(run: Run, person: Person, k: int) -> Lists:
+def lists_without_vectors(run: Run, person: Person, k: int) -> Lists:
     """Give the lists of the sources that need no vectors: they are worked out from the history."""
     lists: Lists = {}
     sources = run.parameters["sources"]

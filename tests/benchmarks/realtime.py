@@ -44,7 +44,7 @@ sys.path.insert(0, str(ROOT))
 from exports.serving.engine import Engine, Request  # noqa: E402
 from exports.serving.events import LoggedEvent, RecentEvents  # noqa: E402
 from exports.serving.person import Event, Person  # noqa: E402
-from exports.serving.pool import content_free_lists  # noqa: E402
+from exports.serving.pool import lists_without_vectors  # noqa: E402
 from exports.serving.run import Run  # noqa: E402
 from exports.snapshot import publish  # noqa: E402
 from tests.benchmarks.cold_start import (  # noqa: E402
@@ -141,7 +141,7 @@ def places_of(engine: Engine, person: Person, item: int) -> dict[str, float]:
     """Where an item stands in each source's list, in the pool and in the ranker's order."""
     found = engine.candidates(person)
     k = engine.run.parameters["candidates_k"]
-    lists = content_free_lists(engine.run, person, k)
+    lists = lists_without_vectors(engine.run, person, k)
     vectors = {source: vector for source, (_, vector) in found.vectors.items()}
     lists |= engine.vector_lists(person, vectors, k)
     ordered = {source: items for source, (items, _) in lists.items()}
