@@ -20,6 +20,12 @@ from exports.snapshot import NotPublishedError, publish
 SMALL = ("build", "--exclude-resource-types", "unit_test", "--select", "feature_definitions")
 
 
+@pytest.fixture(autouse=True)
+def without_arrays(monkeypatch) -> None:
+    """What the online service reads takes seconds to write, and has tests of its own."""
+    monkeypatch.setattr(snapshot, "write_artifacts", lambda connection, folder: None)
+
+
 @pytest.fixture
 def into(tmp_path) -> Path:
     return tmp_path / "published"
