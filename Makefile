@@ -63,8 +63,10 @@ DBT_VARS := --vars $(if $(VARS_FILE),"$$(cat "$$VARS_FILE"; echo; \
     printf "$${EARLIER_FOLDS:+earlier_folds: $$EARLIER_FOLDS\\nbacktest: true\\n}")",\
     "{dataset: $$DATASET, amazon_category: $$AMAZON_CATEGORY,\
     $${EARLIER_FOLDS:+earlier_folds: $$EARLIER_FOLDS, backtest: true,} $$VARS}")
-# What is to be there before a build: the data set, or the mapping of one's own files.
-DATA_FILES := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET)/*))
+# What is to be there before a build: the data set, or the mapping of one's own files; and what was
+# posted to the online service.
+DATA_FILES := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(DATASET)/*)) \
+    $(wildcard exports/events/$(if $(VARS_FILE),custom,$(DATASET))/*.jsonl)
 
 # All that a build is made from. Their names count as well as their times, so that a file that
 # was removed is noticed.
