@@ -44,6 +44,34 @@ MOMENTS = """
         order by folds.split = 'live' desc, folds.fold
     ) = 1
 """
+
+
+def history(entity: str) -> str:
+    """Query the declared features of ``user`` or ``item`` as they were known at each moment."""
+    return f"""
+        select
+            columns(
+                lambda c:
+                    c in ('{entity}_id', 'cutoff_at', 'run_id')
+                    or list_contains(
+                        getvariable('declared'), '{entity}_features category ' || c
+                    )
+            ),
+            cast(columns(
+                lambda c: list_contains(
+                    getvariable('declared'), '{entity}_features numeric ' || c
+                )
+            ) as double)
+        from (
+            select entities.{entity}_id, moments.cutoff_at, moments.run_id, features.*
+            from features.{entity}_features as features
+            inner join ({MOMENTS}) as moments using (fold)
+            inner join inputs.{entity}s as entities using ({entity}_key)
+        )
+        order by cutoff_at, {entity}_id
+    """
+
+
 # Name → what it is. Everything is in the owner's ids, and of the fold live where there are folds,
 # but for the histories: those have a row for each moment, and of the columns those that the
 # variable `declared` calls features.
@@ -92,42 +120,8 @@ TABLES = {
         where features.fold = 'live'
         order by features.item_key
     """,
-    "user_feature_history": f"""
-        select
-            columns(
-                lambda c:
-                    c in ('user_id', 'cutoff_at', 'run_id')
-                    or list_contains(getvariable('declared'), 'user_features category ' || c)
-            ),
-            cast(columns(
-                lambda c: list_contains(getvariable('declared'), 'user_features numeric ' || c)
-            ) as double)
-        from (
-            select users.user_id, moments.cutoff_at, moments.run_id, features.*
-            from features.user_features as features
-            inner join ({MOMENTS}) as moments using (fold)
-            inner join inputs.users as users using (user_key)
-        )
-        order by cutoff_at, user_id
-    """,
-    "item_feature_history": f"""
-        select
-            columns(
-                lambda c:
-                    c in ('item_id', 'cutoff_at', 'run_id')
-                    or list_contains(getvariable('declared'), 'item_features category ' || c)
-            ),
-            cast(columns(
-                lambda c: list_contains(getvariable('declared'), 'item_features numeric ' || c)
-            ) as double)
-        from (
-            select items.item_id, moments.cutoff_at, moments.run_id, features.*
-            from features.item_features as features
-            inner join ({MOMENTS}) as moments using (fold)
-            inner join inputs.items as items using (item_key)
-        )
-        order by cutoff_at, item_id
-    """,
+    "user_feature_history": history("user"),
+    "item_feature_history": history("item"),
     "feature_definitions": "from features.feature_definitions order by feature",
     "vectors": """
         select

@@ -16,10 +16,10 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
-import redis
 from conftest import ROOT, Warehouse
 from feast import FeatureStore
 from feast.infra.online_stores.sqlite import SqliteOnlineStore
+from servers import redis_server
 
 from exports import feature_store, snapshot
 from exports.feature_store import FeaturesUnavailableError, OnlineFeatures, materialize, open_store
@@ -495,28 +495,8 @@ def test_a_store_that_is_not_there_says_so(online, repository, tmp_path):
 
 @pytest.fixture
 def redis_url(tmp_path) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        with redis.Redis(port=port) as client:
-            for _ in range(100):
-                with contextlib.suppress(redis.ConnectionError):
-                    client.ping()
-                    break
-                time.sleep(0.05)
-            client.config_set("requirepass", "00,42")
-        yield f"redis://:00%2C42@127.0.0.1:{port}/3"
-    finally:
-        server.terminate()
-        server.wait()
+    with redis_server(tmp_path, "00,42") as server:
+        yield server.url("00,42").removesuffix("/0") + "/3"
 
 
 def test_redis(small, repository, tmp_path, redis_url, monkeypatch):

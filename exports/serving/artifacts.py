@@ -26,7 +26,6 @@ NEIGHBORS = {
 ITEM_COLUMNS = """
     select
         fold_items.item_key is not null as is_recommendable,
-        coalesce(items.is_available, false) as is_available,
         epoch(items.available_from) / 86400.0 as release_day,
         cast(year(items.available_from) as float) as release_year,
         cast(coalesce(features.n_users, 0) as integer) as n_users,
@@ -44,7 +43,6 @@ ITEM_COLUMNS = """
 USER_COLUMNS = """
     select
         features.user_key is not null as is_known,
-        coalesce(features.n_positives, 0) as n_positives,
         features.mean_release_day,
         epoch(features.last_interaction_at) as last_interaction_at
     from range(0, (select coalesce(max(user_key), 0) + 1 from inputs.users)) as keys (key)
@@ -315,13 +313,17 @@ def _batches(relation: duckdb.DuckDBPyRelation) -> Iterator[pa.RecordBatch]:
 
 def _write_names(cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Number attributes and segments, and write what each number, rule and template says."""
-    cursor.execute(
-        """
-        create or replace temp table numbers as
-        select kind, attribute, row_number() over (order by kind, attribute) - 1 as number
-        from (select distinct kind, attribute from inputs.item_attributes)
-        """
-    )
+    for numbers, attributes in (
+        ("numbers", "inputs.item_attributes"),
+        ("user_numbers", "inputs.user_attributes"),
+    ):
+        cursor.execute(
+            f"""
+            create or replace temp table {numbers} as
+            select kind, attribute, row_number() over (order by kind, attribute) - 1 as number
+            from (select distinct kind, attribute from {attributes})
+            """
+        )
     cursor.execute(
         """
         create or replace temp table segments as
@@ -332,13 +334,6 @@ def _write_names(cursor: duckdb.DuckDBPyConnection, folder: Path) -> None:
             where fold = 'live' and segment is not null
             group by segment
         )
-        """
-    )
-    cursor.execute(
-        """
-        create or replace temp table user_numbers as
-        select kind, attribute, row_number() over (order by kind, attribute) - 1 as number
-        from (select distinct kind, attribute from inputs.user_attributes)
         """
     )
     for name, query in {

@@ -387,8 +387,7 @@ class Engine:
     def _filled(self, person: Person, places: list[Place], wishes: Wishes) -> list[Place]:
         """Keep what may be shown of a list, and fill it up with the trend."""
         run = self.run
-        hidden = {rule.item_key for rule in run.rules if rule.action == "exclude"}
-        hidden |= wishes.excluded | set(person.met.tolist())
+        hidden = run.excluded | wishes.excluded | set(person.met.tolist())
         shows = may_show(run, wishes)
         fillers = (Place(item, 0.0, "cold_start") for item in run.fillers_with(wishes.attribute))
         shown: dict[int, Place] = {}

@@ -7,7 +7,7 @@ to pins, sponsored items and what is explored.
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,9 +50,7 @@ class _Row:
     relevance: float
     place_by_rules: int = 0
     is_repeat: bool = False
-    rank: int = 0
     is_fresh: bool = False
-    group: str | None = field(default=None, repr=False)
 
 
 def reranked(
@@ -81,11 +79,9 @@ def reranked(
         ``wishes.k`` of them, or as many as there are items left.
     """
     parameters = run.parameters
-    rules_by_action: dict[str, list] = {"exclude": [], "pin": []}
-    for rule in run.rules:
-        rules_by_action.setdefault(rule.action, []).append(rule)
+    pins = [rule for rule in run.rules if rule.action == "pin"]
     shows = may_show(run, wishes)
-    excluded = {rule.item_key for rule in rules_by_action["exclude"]} | wishes.excluded
+    excluded = run.excluded | wishes.excluded
     # The steps look as far as the build did, further only for a longer list.
     length = max(wishes.k, parameters["recommendations_k"])
     looked_at = max(length, parameters["rerank_k"])
@@ -109,17 +105,13 @@ def reranked(
     if parameters["freshness_boost"] > 0:
         _freshen(run, rows, length)
     if parameters["dedupe_attribute"] is not None:
-        pinned = {rule.item_key for rule in rules_by_action["pin"]}
-        _mark_repeats(run, rows, pinned)
+        _mark_repeats(run, rows, {rule.item_key for rule in pins})
         rows.sort(key=lambda row: row.is_repeat)
-    for place, row in enumerate(rows, 1):
-        row.rank = place
     by_item = {row.item: row for row in rows}
     if parameters["diversity_lambda"] < 1 or parameters["max_per_attribute"]:
         rows = _picked(run, rows, length)
 
-    shown = {row.item: row for row in rows[:length]}
-    ranks = {item: rank for rank, item in enumerate(shown, 1)}
+    ranks = {row.item: rank for rank, row in enumerate(rows[:length], 1)}
     met = set(person.met.tolist())
     if len(ranks) < length:
         for item in run.fillers_with(wishes.attribute):
@@ -128,7 +120,7 @@ def reranked(
                 if len(ranks) == length:
                     break
 
-    given = _given_away(run, person, ranks, met, wishes, shows, rules_by_action["pin"])
+    given = _given_away(run, person, ranks, met, wishes, shows, pins)
     given_items = {item for _, item, _, _ in given}
     others_above = [place - nth for nth, (place, *_) in enumerate(given, 1)]
     placed = [(place, item, slot, reason) for place, item, slot, reason in given]
@@ -188,12 +180,12 @@ def _mark_repeats(run: Run, rows: list[_Row], pinned: set[int]) -> None:
         ]
         if not names:
             continue
-        row.group = min(names)
-        other = first.get(row.group)
+        group = min(names)
+        other = first.get(group)
         if other is None:
-            first[row.group] = row
+            first[group] = row
         elif row.item in pinned and other.item not in pinned:
-            first[row.group], other.is_repeat = row, True
+            first[group], other.is_repeat = row, True
         else:
             row.is_repeat = True
 

@@ -207,6 +207,11 @@ class Run:
         """Where the arrays are."""
         return self.folder / "serving"
 
+    @cached_property
+    def excluded(self) -> frozenset[int]:
+        """Keys of the items that a rule keeps off every list."""
+        return frozenset(rule.item_key for rule in self.rules if rule.action == "exclude")
+
     def _part(self, name: str, open_it: Callable, wanted=True):
         if not wanted:
             return None
