@@ -46,6 +46,8 @@ TUNE ?=
 KEEP ?= 5
 # What `make bench-serving` measures.
 RUNS ?= million
+# Whom the board about one user is about.
+USER_ID ?=
 # Where `make publish` sends the run to besides: postgres, redis.
 TO ?=
 # The database to build.
@@ -54,7 +56,7 @@ FORYOU_DATABASE ?= warehouse.duckdb
 FORYOU_COMMIT ?= $(shell git describe --always --dirty 2>/dev/null)
 export AMAZON_CATEGORY ARCHIVE DATA DATASET FORYOU_COMMIT FORYOU_DATABASE INTERACTIONS INTO ITEMS K KEEP
 export MINUTES
-export MODEL PROTOCOL SHARE SOURCES TEST TRAIN TRIALS USERS VARS VARS_FILE
+export MODEL PROTOCOL SHARE SOURCES TEST TRAIN TRIALS USER_ID USERS VARS VARS_FILE
 
 BIN := .venv/bin
 DBT_OPTIONS := --project-dir dbt_project
@@ -74,7 +76,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish boards boards-serve serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -135,6 +137,13 @@ bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=;
 
 publish: target/built ## make what was built exports/published/current: Parquet, a DuckDB file for BI; TO=
 	@$(BIN)/python -m exports.snapshot --keep "$$KEEP" $(addprefix --to ,$(TO))
+
+boards: publish ## draw the boards of what was built: pages and pictures in target/boards; USER_ID=
+	@$(BIN)/python -m exports.boards $(if $(USER_ID),--user "$$USER_ID")
+
+boards-serve: .venv/.installed ## show the boards of what is published live, on http://127.0.0.1:8080
+	@cd dbt_project && DO_NOT_TRACK=1 ../$(BIN)/dct --no-send-anonymous-usage-stats serve \
+	    --host 127.0.0.1 --port 8080
 
 features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
 	@$(BIN)/python -m exports.feature_store

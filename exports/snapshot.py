@@ -135,10 +135,40 @@ TABLES = {
         where vectors.fold = 'live'
         order by vectors.source, vectors.entity, vectors.key
     """,
+    "recommendation_audit": """
+        select * exclude (fold)
+        from recommendations.recommendation_audit
+        where fold = 'live'
+        order by user_id, step, rank_after, item_id
+    """,
     "metrics": "from evaluation.metrics order by all",
+    "metric_comparisons": "from evaluation.metric_comparisons order by all",
     "metrics_history": "from evaluation.metrics_history order by all",
+    "segment_gaps": "from evaluation.segment_gaps order by all",
+    "item_exposure": "from evaluation.item_exposure order by all",
+    "candidate_overlap": "from evaluation.candidate_overlap order by all",
+    "list_churn": "from evaluation.list_churn order by all",
+    "quality_gates": "from evaluation.quality_gates order by all",
+    "ranker_choice": "from ranking.ranker_choice order by all",
+    "feature_importance": "from ranking.feature_importance order by all",
     "experiment_results": "from experiments.experiment_results order by all",
+    "experiment_checks": "from experiments.experiment_checks order by all",
+    "off_policy_estimates": "from experiments.off_policy_estimates order by all",
     "input_profile": "from inputs.input_profile order by all",
+    # Refused rows themselves stay in the warehouse: they hold whatever came.
+    "rejected_reasons": """
+        select reason, source_file, count(*) as n_rows, min(source_row) as first_source_row
+        from inputs.rejected_interactions
+        group by reason, source_file
+        order by all
+    """,
+    "folds": "from folds.folds order by all",
+    "runs": "from builds.runs order by ran_at",
+    "run_results": """
+        from builds.run_results
+        where run_id = getvariable('run_id')
+        order by all
+    """,
 }
 # Not there where nothing makes them: vars turn their models off.
 OPTIONAL = {"vectors"}

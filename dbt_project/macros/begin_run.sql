@@ -10,6 +10,16 @@
             n_failed integer,
             duration_seconds double
         );
+        create table if not exists builds.run_results (
+            run_id varchar not null,
+            node_id varchar not null,
+            resource_type varchar not null,
+            schema_name varchar,
+            name varchar not null,
+            status varchar not null,
+            duration_seconds double not null,
+            primary key (run_id, node_id)
+        );
         insert into builds.runs (run_id, ran_at, command) values (
             '{{ invocation_id }}',
             {{ run_began_at() }},

@@ -10,6 +10,24 @@
             n_nodes = {{ results | length }},
             n_failed = {{ failed | length }},
             duration_seconds = {{ seconds_since_run_began() }}
-        where run_id = '{{ invocation_id }}'
+        where run_id = '{{ invocation_id }}';
+        {%- set timed = [] -%}
+        {%- for result in results if result.node.resource_type in ['model', 'seed'] -%}
+            {%- do timed.append(result) -%}
+        {%- endfor -%}
+        {%- if timed %}
+        insert into builds.run_results values
+        {%- for result in timed %}
+        (
+            '{{ invocation_id }}',
+            {{ quoted(result.node.unique_id) }},
+            {{ quoted(result.node.resource_type) }},
+            {{ quoted(result.node.schema) }},
+            {{ quoted(result.node.name) }},
+            {{ quoted(result.status) }},
+            {{ result.execution_time }}
+        ){{ ',' if not loop.last }}
+        {%- endfor %}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
