@@ -2,8 +2,8 @@
 
 ``make boards`` draws each board of ``dbt_project/charts`` with dbt Charts, as a page that works
 without a server, without a network and on a phone, and as a PNG. dbt Charts scales a board to the
-width it is given, which no phone can show legibly; so each is drawn twice, once with all that stands
-side by side put one below the other, and the page shows what fits.
+width it is given, which no phone can show legibly; so each is drawn twice, once with all that
+stands side by side put one below the other, and the page shows what fits.
 """
 
 import argparse
@@ -46,7 +46,8 @@ PAGE = """<!doctype html>
 <link rel="icon" href="data:,">
 <style>
 body {{ margin: 0; font: 15px/1.6 system-ui, sans-serif; color: #222; background: #fff; }}
-nav {{ display: flex; flex-wrap: wrap; gap: 0 1.2em; padding: .6em 1em; border-bottom: 1px solid #ddd; }}
+nav {{ display: flex; flex-wrap: wrap; gap: 0 1.2em; padding: .6em 1em;
+  border-bottom: 1px solid #ddd; }}
 nav a {{ color: #234; }}
 nav a[aria-current] {{ font-weight: 600; text-decoration: none; }}
 iframe {{ display: block; width: 100%; border: 0; }}

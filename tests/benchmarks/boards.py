@@ -1,0 +1,89 @@
+"""Whether boards are drawn, and of whole builds alone, while builds go on without a pause.
+
+``python tests/benchmarks/boards.py --draws 50`` builds the default data again and again in a folder
+of its own, publishes each build, and meanwhile draws all boards of what is published. Each draw must
+succeed, be of one run, and say what that run says: builds of the same data give the same lists and
+metrics, so whatever does not tell of the builds themselves must be the same in every draw.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from exports.boards import draw_all  # noqa: E402
+
+# These tell of builds: how long they took, and how many there were.
+OF_BUILDS = {"how_good", "data_health"}
+
+
+def build_and_publish(folder: Path, stop: threading.Event, builds: list[float]) -> None:
+    """Build and publish until told to stop; note how long each took."""
+    environment = os.environ | {"FORYOU_DATABASE": str(folder / "warehouse.duckdb")}
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    while not stop.is_set():
+        began = time.monotonic()
+        for command in (
+            [dbt, "build", "--project-dir", "dbt_project", "--exclude-resource-types", "unit_test"]
+            + ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")],
+            [sys.executable, "-m", "exports.snapshot", "--into", str(folder / "published")],
+        ):
+            subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+        builds.append(time.monotonic() - began)
+
+
+def fingerprint(page: Path) -> str:
+    """What a page shows, without the ids that are drawn anew each time."""
+    shown = re.findall(r"&lt;text[^&]*&gt;(.*?)&lt;/text", page.read_text())
+    return hashlib.sha256("\n".join(shown).encode()).hexdigest()
+
+
+def main() -> None:
+    """Draw so many times, and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--draws", type=int, default=50)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="foryou-boards-bench-") as name:
+        folder = Path(name)
+        stop, builds, seconds, runs = threading.Event(), [], [], set()
+        builder = threading.Thread(target=build_and_publish, args=(folder, stop, builds))
+        builder.start()
+        try:
+            while not builds:
+                if not builder.is_alive():
+                    raise SystemExit("the first build failed")
+                time.sleep(1)
+            shown: dict[str, set[str]] = {}
+            for _ in range(options.draws):
+                began = time.monotonic()
+                pages = draw_all(folder / "published/current", folder / "boards")
+                seconds.append(time.monotonic() - began)
+                runs.add(re.search(r"run ([0-9a-f-]{36})", pages[0].read_text()).group(1))
+                for page in pages[1:]:
+                    shown.setdefault(page.stem, set()).add(fingerprint(page))
+                assert builder.is_alive(), "builds have stopped"
+        finally:
+            stop.set()
+            builder.join()
+    print(
+        f"{len(seconds)} draws of {len(shown)} boards in {statistics.median(seconds):.0f} s"
+        f" (median), of {len(runs)} runs, beside {len(builds)} builds of"
+        f" {statistics.median(builds):.0f} s: none failed"
+    )
+    for board, different in shown.items():
+        print(f"  {board}: {len(different)} different")
+        assert board in OF_BUILDS or len(different) == 1, board
+
+
+if __name__ == "__main__":
+    main()
