@@ -1,7 +1,7 @@
 """Whether boards are drawn, and of whole builds alone, while builds go on without a pause.
 
-``python tests/benchmarks/boards.py --draws 50`` builds the default data again and again in a folder
-of its own, publishes each build, and meanwhile draws all boards of what is published. Each draw must
+``python tests/benchmarks/boards.py --draws 50`` builds the default data over and over in a folder
+of its own, publishes each, and meanwhile draws all boards of what is published. Each draw must
 succeed, be of one run, and say what that run says: builds of the same data give the same lists and
 metrics, so whatever does not tell of the builds themselves must be the same in every draw.
 """
