@@ -173,6 +173,18 @@ def test_every_page_can_be_found():
     assert [str(page.relative_to(ROOT)) for page in PAGES if page not in found] == []
 
 
+def test_the_overview_of_the_dbt_docs_leads_to_models():
+    text = (PROJECT / "models" / "overview.md").read_text(encoding="utf-8")
+    linked = re.findall(r"\[(\w+)\]\(#!/model/model\.foryou\.(\w+)\)", text)
+    models = {
+        file.stem for suffix in ("sql", "py") for file in PROJECT.glob(f"models/**/*.{suffix}")
+    }
+    assert len(linked) > 10
+    assert [pair for pair in linked if pair[0] != pair[1] or pair[1] not in models] == []
+    named = [name for name in re.findall(r"`([\w/.]+)`", text) if "/" in name]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @by_name
 def test_worked_examples_hold(page):
     """Numbers that are worked out on a page come out, and unit tests that it names are there."""
