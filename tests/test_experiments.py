@@ -435,6 +435,7 @@ def test_contradictory_experiments_are_refused_by_name(warehouse):
             "d": {"layer": "l", "layer_range": [0.5, 1]},
             "e": {"layer_range": [0, 1]},
             "f": {"spam": 1},
+            "replay": {},
         },
     )
     assert result.returncode != 0
@@ -444,5 +445,95 @@ def test_contradictory_experiments_are_refused_by_name(warehouse):
         "experiments: d and c share a part of the layer l",
         "experiments: e: layer_range is of a layer",
         "experiments: f has no spam",
+        "experiments: replay is the name of the replayed_experiment",
     ):
         assert words in result.stdout, words
+
+
+# ---------- the replay ----------
+
+
+def test_a_replay_shows_half_of_the_people_each_list(built):
+    [(n_users, n_evaluated)] = built.rows(
+        "select (select count(*) from experiments.replayed_assignments),"
+        " (select count(*) from evaluation.evaluated_users"
+        " where fold = 'holdout' and segment_kind = 'all')"
+    )
+    assert n_users == n_evaluated > 100
+    checks = built.rows("select variant, share, is_mismatch from experiments.experiment_checks")
+    assert {variant for variant, *_ in checks} == {"popular", "final"}
+    assert all(0.4 < share < 0.6 and not is_mismatch for _, share, is_mismatch in checks)
+
+
+def test_a_replay_knows_nothing_that_came_later(built):
+    """Nothing is shown that was met before, and no click is older than what it is on."""
+    [(n_shown, n_met, n_early)] = built.rows(
+        "select count(*), count(*) filter (met_at < shown_at),"
+        " count(*) filter (clicked and met_at is null)"
+        " from experiments.replayed_impressions"
+        " left join (select user_key, item_key, min(occurred_at) as met_at"
+        "     from inputs.interactions group by all) using (user_key, item_key)"
+    )
+    assert n_shown > 1000 and (n_met, n_early) == (0, 0)
+
+
+def test_the_first_visit_of_a_replay_is_the_list(built):
+    """Nothing was met yet, and ten items are shown."""
+    [(n_shown, n_listed, n_users)] = built.rows(
+        "select count(*), count(rank), count(distinct user_key)"
+        " from experiments.replayed_impressions as shown"
+        " inner join experiments.replayed_assignments using (user_key)"
+        " left join evaluation.ranked_lists as lists on fold = 'holdout' and model = variant"
+        " and lists.user_key = shown.user_key and lists.item_key = shown.item_key"
+        " and rank = position where propensity is not null"
+    )
+    assert n_shown == n_listed == 10 * n_users > 1000
+
+
+def test_a_replay_tests_only_what_a_list_can_change(built):
+    rows = built.rows(
+        "select distinct metric, control, variant from experiments.experiment_results"
+    )
+    assert {metric for metric, *_ in rows} == {
+        "ctr",
+        "ctr_gap",
+        "category_diversity",
+        "catalog_coverage",
+    }
+    assert {its[1:] for its in rows} == {("popular", "final")}
+
+
+def test_a_replay_tells_off_policy_what_its_variants_saw(built):
+    """Either list, judged by what both were shown, is as good as by those who were shown it."""
+    rows = built.rows(
+        "select policy, estimator, value, ci_low, ci_high, observed_value"
+        " from experiments.off_policy_estimates where logging_policy = 'replay'"
+    )
+    assert {its[:2] for its in rows} == {
+        (policy, estimator)
+        for policy in ("popular", "final")
+        for estimator in ("ips", "snips", "dm", "dr")
+    }
+    for _, estimator, value, low, high, observed in rows:
+        if estimator == "dm":
+            assert value == pytest.approx(observed, abs=0.03)
+        else:
+            assert low < observed < high
+
+
+def test_a_replay_stays_out_of_what_is_recommended_and_planned(built):
+    """Bandits and plans know of real impressions alone."""
+    evidence = built.rows("select distinct evidence from features.bandit_arms")
+    assert ("impressions",) not in evidence
+    metrics = built.rows("select metric from experiments.metric_baselines")
+    assert ("ctr",) not in metrics
+
+
+def test_where_experiments_are_run_none_is_replayed(shop):
+    assert shop.rows("select distinct experiment from experiments.assigned_users") == [("page",)]
+    assert (
+        shop.rows(
+            "select table_name from information_schema.tables where table_name like 'replayed%'"
+        )
+        == []
+    )

@@ -32,6 +32,7 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         gap_metrics=["novelty"],
         quality_gates=[{"metric": "ndcg", "k": 10}],
         experiments={"a": {"shares": {"only": 1}}},
+        replayed_experiment={"control": "pop", "treatment": "final", "k": 0},
         als_factor=32,
     )
     refused(
@@ -49,6 +50,8 @@ def test_contradictory_vars_are_all_named_at_once(warehouse):
         'gap_metrics: "novelty" does not exist; choose from recall, ',
         "needs one of minimum, maximum and maximal_drop",
         "experiments: a: shares must be of two variants or more",
+        'replayed_experiment: the control "pop" is no list; choose from popular, ',
+        "replayed_experiment: k must be a whole number above 0, is 0",
         "als_factor: there is no such var",
     )
     assert not warehouse.database.exists()
@@ -148,8 +151,10 @@ def test_titles_with_quotes_and_commas(warehouse, small_data):
     result = warehouse.dbt(*INPUTS, **small_data(movies=movies))
     assert result.returncode == 0
     # Said once, where it is so.
-    line = "Without experiment_assignments and impressions there is nothing to tell of experiments"
-    assert result.stdout.count(line) == 1
+    line = (
+        "Without experiment_assignments and impressions there is no experiment to tell of: in its"
+    )
+    assert result.stdout.count(f"{line} place final against popular is replayed") == 1
     assert warehouse.rows("select title from inputs.items where item_id = '1'") == [
         ('Crime, "Punishment" (1999)',)
     ]

@@ -36,7 +36,14 @@
         {%- endif -%}
         {%- set lacking = ['experiment_assignments', 'impressions']
             | reject('in', staging_inputs()[folder]) | list -%}
-        {%- if lacking -%}
+        {%- set its = replay() -%}
+        {%- if its -%}
+            {%- do log(
+                'Without ' ~ lacking | join(' and ') ~ ' there is no experiment to tell of: in its '
+                ~ 'place ' ~ its.treatment ~ ' against ' ~ its.control ~ ' is replayed on what people '
+                ~ 'did after the cutoff of holdout (replayed_experiment).', info=true
+            ) -%}
+        {%- elif lacking -%}
             {%- do log(
                 'Without ' ~ lacking | join(' and ') ~ ' there is nothing to tell of '
                 ~ ('experiments and other policies' if lacking | length == 2

@@ -128,7 +128,7 @@
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
         'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
         'cold_start_kinds', 'warm_up_bins', 'exposure_kinds', 'comparison_ks',
-        'quality_gates', 'experiments', 'retention_days', 'revenue_event_types',
+        'quality_gates', 'experiments', 'replayed_experiment', 'retention_days', 'revenue_event_types',
     ] -%}
     {%- set problems = [] -%}
 

@@ -47,6 +47,35 @@
             {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set its = var('replayed_experiment') -%}
+    {%- set lists = all_sources() + ['blend', 'lightgbm', 'dlrm', 'final'] -%}
+    {%- if its is not none and (its is not mapping or its | sort != ['control', 'k', 'treatment']) -%}
+        {%- do problems.append(
+            'replayed_experiment: must be null or have a control, a treatment and k, is ' ~ its
+        ) -%}
+    {%- elif its is not none -%}
+        {%- for name in ['control', 'treatment'] if its[name] not in lists -%}
+            {%- do problems.append(
+                'replayed_experiment: the ' ~ name ~ ' "' ~ its[name] ~ '" is no list; choose from '
+                ~ lists | join(', ')
+            ) -%}
+        {%- endfor -%}
+        {%- if its.control == its.treatment -%}
+            {%- do problems.append(
+                'replayed_experiment: the treatment is the control, ' ~ its.control
+            ) -%}
+        {%- endif -%}
+        {%- if its.k is not integer or its.k is boolean or its.k < 1 -%}
+            {%- do problems.append(
+                'replayed_experiment: k must be a whole number above 0, is ' ~ its.k
+            ) -%}
+        {%- endif -%}
+        {%- if replay() and 'replay' in experiments -%}
+            {%- do problems.append(
+                'experiments: replay is the name of the replayed_experiment; give yours another'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
     {%- set days = var('retention_days') -%}
     {%- if days is string or days is not iterable or days | reject('integer') | list
         or days | select('integer') | select('<', 1) | list -%}

@@ -1,9 +1,9 @@
 -- One row per experiment and variant: the users who are in it alone, and, of the experiment, those
 -- who were given several variants and count in none.
 
-with experiment_assignments as (
+with assigned_users as (
 
-    select * from {{ ref('experiment_assignments') }}
+    select * from {{ ref('assigned_users') }}
 
 ),
 
@@ -13,7 +13,7 @@ of_users as (
         experiment,
         user_key,
         count(*) as n_variants
-    from experiment_assignments
+    from assigned_users
     group by experiment, user_key
 
 ),
@@ -31,17 +31,17 @@ in_several as (
 final as (
 
     select
-        experiment_assignments.experiment,
-        experiment_assignments.variant,
+        assigned_users.experiment,
+        assigned_users.variant,
         count(*) filter (where of_users.n_variants = 1) as n_users,
         any_value(in_several.n_users_in_several) as n_users_in_several
-    from experiment_assignments
+    from assigned_users
     inner join of_users
         on
-            experiment_assignments.experiment = of_users.experiment
-            and experiment_assignments.user_key = of_users.user_key
-    inner join in_several on experiment_assignments.experiment = in_several.experiment
-    group by experiment_assignments.experiment, experiment_assignments.variant
+            assigned_users.experiment = of_users.experiment
+            and assigned_users.user_key = of_users.user_key
+    inner join in_several on assigned_users.experiment = in_several.experiment
+    group by assigned_users.experiment, assigned_users.variant
 
 )
 

@@ -8,9 +8,9 @@ with experiment_users as (
 
 ),
 
-impressions as (
+shown_items as (
 
-    select * from {{ ref('impressions') }}
+    select * from {{ ref('shown_items') }}
 
 ),
 
@@ -40,10 +40,12 @@ segments as (
 
 ),
 
--- A user of whom a metric says nothing (null) is no part of it.
+-- A user of whom a metric says nothing (null) is no part of it. In a replay people did what they
+-- did whatever the list: what no variant can change is not tested.
 of_users as (
 
-    {% for metric, (numerator, denominator, covariate) in experiment_metrics().items() -%}
+    {% for metric, (numerator, denominator, covariate) in experiment_metrics().items()
+        if not replay() or metric in ['ctr', 'category_diversity'] -%}
     select
         experiment,
         variant,
@@ -68,17 +70,17 @@ of_days as (
         experiment_users.user_key,
         'ctr' as metric,
         cast(
-            floor({{ days_between('experiment_users.assigned_at', 'impressions.shown_at') }})
+            floor({{ days_between('experiment_users.assigned_at', 'shown_items.shown_at') }})
             as integer
         ) as day,
-        cast(count(*) filter (where impressions.clicked) as double) as y,
+        cast(count(*) filter (where shown_items.clicked) as double) as y,
         cast(count(*) as double) as x,
         0.0 as c
     from experiment_users
-    inner join impressions
+    inner join shown_items
         on
-            experiment_users.user_key = impressions.user_key
-            and experiment_users.assigned_at <= impressions.shown_at
+            experiment_users.user_key = shown_items.user_key
+            and experiment_users.assigned_at <= shown_items.shown_at
     group by all
 
 ),

@@ -2,15 +2,15 @@
 -- assigned on and, for CUPED, in experiment_pre_days before. Who was given several variants is in
 -- none of them.
 
-with experiment_assignments as (
+with assigned_users as (
 
-    select * from {{ ref('experiment_assignments') }}
+    select * from {{ ref('assigned_users') }}
 
 ),
 
-impressions as (
+shown_items as (
 
-    select * from {{ ref('impressions') }}
+    select * from {{ ref('shown_items') }}
 
 ),
 
@@ -34,7 +34,7 @@ assigned as (
         user_key,
         min(variant) as variant,
         min(assigned_at) as assigned_at
-    from experiment_assignments
+    from assigned_users
     group by experiment, user_key
     having count(*) = 1
 
@@ -50,7 +50,7 @@ visits as (
     select
         user_key,
         shown_at as visited_at
-    from impressions
+    from shown_items
 
 ),
 
@@ -67,15 +67,15 @@ shown as (
     select
         assigned.experiment,
         assigned.user_key,
-        impressions.item_key,
-        impressions.clicked,
-        impressions.dwell_seconds,
-        impressions.shown_at >= assigned.assigned_at as is_after
+        shown_items.item_key,
+        shown_items.clicked,
+        shown_items.dwell_seconds,
+        shown_items.shown_at >= assigned.assigned_at as is_after
     from assigned
-    inner join impressions
+    inner join shown_items
         on
-            assigned.user_key = impressions.user_key
-            and impressions.shown_at
+            assigned.user_key = shown_items.user_key
+            and shown_items.shown_at
             >= assigned.assigned_at - interval ({{ var('experiment_pre_days') }}) day
 
 ),

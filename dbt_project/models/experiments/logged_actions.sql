@@ -2,9 +2,9 @@
 -- another policy may be judged by. They fall into off_policy_parts parts, so that what is thought
 -- of an item is never learned from the event that it is held against.
 
-with impressions as (
+with shown_items as (
 
-    select * from {{ ref('impressions') }}
+    select * from {{ ref('shown_items') }}
 
 ),
 
@@ -14,7 +14,7 @@ shuffled as (
         *,
         md5_number(concat_ws(' ', user_key, item_key, position, policy, placement, shown_at))
             as draw
-    from impressions
+    from shown_items
     where policy is not null and propensity > 0
 
 ),

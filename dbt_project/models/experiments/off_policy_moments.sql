@@ -145,6 +145,14 @@ summed as (
 
 ),
 
+{% if replay() %}
+replayed_assignments as (
+
+    select * from {{ ref('replayed_assignments') }}
+
+),
+{% endif %}
+
 observed as (
 
     select
@@ -154,6 +162,17 @@ observed as (
         count(*) as n_observed
     from logged_actions
     group by placement, logging_policy
+    {%- if replay() %}
+    union all
+    select
+        logged_actions.placement,
+        replayed_assignments.variant as policy,
+        {{ exact_avg('logged_actions.reward') }} as observed_value,
+        count(*) as n_observed
+    from logged_actions
+    inner join replayed_assignments on logged_actions.user_key = replayed_assignments.user_key
+    group by logged_actions.placement, replayed_assignments.variant
+    {%- endif %}
 
 ),
 

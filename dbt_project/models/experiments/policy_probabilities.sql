@@ -1,7 +1,8 @@
 -- One row per policy, placement, position, user (null: all alike) and item: how likely the policy
 -- shows the item there. Policies of the log are known by what they did: where a propensity changes
 -- from day to day, its harmonic mean over the times that the item was shown is its mean over all
--- times. `final` are the lists of the fold live, which show one item for sure.
+-- times. Lists show one item for sure: `final` those of the fold live; in a replay its two lists of
+-- holdout and no other, as of what neither shows the log knows nothing.
 
 with logged_actions as (
 
@@ -15,7 +16,18 @@ candidate_policies as (
 
 ),
 
-{% if 'final' in var('off_policy_targets') %}
+{% set its = replay() -%}
+{% if its %}
+ranked_lists as (
+
+    select * from {{ ref('ranked_lists') }}
+    where
+        fold = 'holdout'
+        and rank <= {{ its.k }}
+        and model in {{ in_list([its.control, its.treatment]) }}
+
+),
+{% elif 'final' in var('off_policy_targets') %}
 placements as (
 
     select distinct placement from logged_actions
@@ -75,7 +87,17 @@ final as (
         item_key,
         probability
     from candidate_policies
-    {%- if 'final' in var('off_policy_targets') %}
+    {%- if its %}
+    union all
+    select
+        model as policy,
+        'replay' as placement,
+        rank as position,
+        user_key,
+        item_key,
+        1.0 as probability
+    from ranked_lists
+    {%- elif 'final' in var('off_policy_targets') %}
     union all
     select
         'final' as policy,

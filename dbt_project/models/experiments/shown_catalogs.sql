@@ -7,9 +7,9 @@ with experiment_users as (
 
 ),
 
-impressions as (
+shown_items as (
 
-    select * from {{ ref('impressions') }}
+    select * from {{ ref('shown_items') }}
 
 ),
 
@@ -33,15 +33,15 @@ shown as (
     select
         experiment_users.experiment,
         experiment_users.variant,
-        impressions.item_key,
+        shown_items.item_key,
         count(distinct experiment_users.user_key % {{ var('jackknife_groups') }}) as n_groups,
         min(experiment_users.user_key % {{ var('jackknife_groups') }}) as first_group
     from experiment_users
-    inner join impressions
+    inner join shown_items
         on
-            experiment_users.user_key = impressions.user_key
-            and experiment_users.assigned_at <= impressions.shown_at
-    group by experiment_users.experiment, experiment_users.variant, impressions.item_key
+            experiment_users.user_key = shown_items.user_key
+            and experiment_users.assigned_at <= shown_items.shown_at
+    group by experiment_users.experiment, experiment_users.variant, shown_items.item_key
 
 ),
 

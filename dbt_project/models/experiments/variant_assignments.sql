@@ -18,7 +18,8 @@ assigned as (
     select
         {{ quoted(experiment) }} as experiment,
         user_id,
-        {{ assigned_variant('user_id', experiment) | indent(8) }} as variant
+        {{ assigned_variant('user_id', experiment, var('experiments')[experiment]) | indent(8) }}
+            as variant
     from users
     {{ 'union all' if not loop.last }}
     {% else -%}
