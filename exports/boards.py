@@ -108,7 +108,7 @@ def for_phone(board: dict, charts: frozenset[str] | None = None) -> dict:
     Examples
     --------
     >>> for_phone({"charts": {"a": {}, "b": {}, "b_phone": {}}, "rows": [{"cols": ["a", "b"]}]})
-    {'charts': {'a': {}, 'b': {}, 'b_phone': {}}, 'rows': [{'rows': ['a', 'b_phone']}], \
+    {'charts': {'a': {}, 'b_phone': {}}, 'rows': [{'rows': ['a', 'b_phone']}], \
 'style': {'frame': {'width': 390}}}
     """
     is_root = charts is None
@@ -122,6 +122,8 @@ def for_phone(board: dict, charts: frozenset[str] | None = None) -> dict:
                 else next(name for name in (part + PHONE_SUFFIX, part) if name in charts)
                 for part in value
             ]
+        elif key == "charts":
+            narrow[key] = {its: value[its] for its in value if its + PHONE_SUFFIX not in value}
         elif key != "width":
             narrow[key] = value
     if is_root:
@@ -194,7 +196,10 @@ def _copy(project: Path, variables: dict[str, str]) -> dict[str, str]:
             board["variables"][name]["default"] = variables[name]
             unknown.discard(name)
         titles[path.stem] = board["title"]
-        for where, content in (("", board), ("phone/", for_phone(board))):
+        phone = for_phone(board)
+        charts = board.get("charts", {})
+        board["charts"] = {its: charts[its] for its in charts if not its.endswith(PHONE_SUFFIX)}
+        for where, content in (("", board), ("phone/", phone)):
             text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
             (project / f"charts/{where}{path.name}").write_text(text)
     if unknown:

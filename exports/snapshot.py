@@ -155,6 +155,33 @@ TABLES = {
     "experiment_checks": "from experiments.experiment_checks order by all",
     "off_policy_estimates": "from experiments.off_policy_estimates order by all",
     "input_profile": "from inputs.input_profile order by all",
+    # All that came with a time, by day: gaps, and how old the newest is.
+    "events_by_day": """
+        select
+            input,
+            kind,
+            cast(happened_at as date) as day,
+            count(*) as n_rows,
+            max(happened_at) as last_at
+        from (
+            select 'interactions' as input, event_type as kind, occurred_at as happened_at
+            from inputs.interactions
+            union all
+            select 'impressions', placement, shown_at from inputs.impressions
+            union all
+            select 'experiment_assignments', experiment, assigned_at
+            from inputs.experiment_assignments
+            union all
+            select 'survey_answers', null, answered_at from inputs.survey_answers
+            union all
+            select 'users', null, signed_up_at from inputs.users
+            union all
+            select 'items', null, available_from from inputs.items
+        )
+        where happened_at is not null
+        group by input, kind, day
+        order by all
+    """,
     # Refused rows themselves stay in the warehouse: they hold whatever came.
     "rejected_reasons": """
         select reason, source_file, count(*) as n_rows, min(source_row) as first_source_row

@@ -199,6 +199,7 @@ final as (
         ranker_folds,
         cast(n_users as bigint) as n_users,
         ndcg,
+        cast({{ var('ranker_ndcg_k') }} as integer) as k,
         difference,
         difference - half_width as difference_ci_low,
         difference + half_width as difference_ci_high,
