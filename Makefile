@@ -46,7 +46,8 @@ TUNE ?=
 KEEP ?= 5
 # What `make bench-serving` measures.
 RUNS ?= million
-# Whom the board about one user is about.
+# The boards that `make boards` draws, if not all, and whom the one about one user is about.
+BOARD ?=
 USER_ID ?=
 # Where `make publish` sends the run to besides: postgres, redis.
 TO ?=
@@ -139,7 +140,7 @@ publish: target/built ## make what was built exports/published/current: Parquet,
 	@$(BIN)/python -m exports.snapshot --keep "$$KEEP" $(addprefix --to ,$(TO))
 
 boards: publish ## draw the boards of what was built: pages and pictures in target/boards; USER_ID=
-	@$(BIN)/python -m exports.boards $(if $(USER_ID),--user "$$USER_ID")
+	@$(BIN)/python -m exports.boards $(if $(USER_ID),--user "$$USER_ID") $(addprefix --board ,$(BOARD))
 
 boards-serve: .venv/.installed ## show the boards of what is published live, on http://127.0.0.1:8080
 	@cd dbt_project && DO_NOT_TRACK=1 ../$(BIN)/dct --no-send-anonymous-usage-stats serve \

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import yaml
@@ -50,6 +51,7 @@ nav {{ display: flex; flex-wrap: wrap; gap: 0 1.2em; padding: .6em 1em;
   border-bottom: 1px solid #ddd; }}
 nav a {{ color: #234; }}
 nav a[aria-current] {{ font-weight: 600; text-decoration: none; }}
+p {{ margin: .6em 1rem 0; font-size: 12px; color: #666; }}
 iframe {{ display: block; width: 100%; border: 0; }}
 .wide {{ max-width: {wide_width}px; margin: auto; aspect-ratio: {wide_width} / {wide_height}; }}
 .phone {{ max-width: 560px; margin: auto; aspect-ratio: {phone_width} / {phone_height}; }}
@@ -57,6 +59,7 @@ iframe {{ display: block; width: 100%; border: 0; }}
 @media not all and (min-width: {wide_from}px) {{ .wide {{ display: none; }} }}
 </style>
 <nav>{links}</nav>
+<p>{about}</p>
 <iframe class="wide" title="{title}" srcdoc="{wide}"></iframe>
 <iframe class="phone" title="{title}" srcdoc="{phone}"></iframe>
 </html>
@@ -132,10 +135,13 @@ def for_phone(board: dict, charts: frozenset[str] | None = None) -> dict:
     return narrow
 
 
-def draw_all(
-    published: Path = PUBLISHED, into: Path = INTO, variables: dict[str, str] | None = None
+def draw(
+    published: Path = PUBLISHED,
+    into: Path = INTO,
+    variables: dict[str, str] | None = None,
+    only: Collection[str] = (),
 ) -> list[Path]:
-    """Draw every board from a published run: a page and two pictures each, and a first page.
+    """Draw the boards of a published run: a page and a picture each, and a first page.
 
     Parameters
     ----------
@@ -145,6 +151,8 @@ def draw_all(
         Where they go; what was there before is replaced when all are drawn.
     variables : dict of str to str, optional
         Values for variables of boards instead of their defaults.
+    only : collection of str
+        The names of the boards to draw, if not all.
 
     Returns
     -------
@@ -156,42 +164,46 @@ def draw_all(
     FileNotFoundError
         When nothing is published.
     ValueError
-        When no board has a variable of such a name.
+        When there is no board, or no variable of a board, of such a name.
     BoardsError
         When dbt Charts could not draw one; says why.
     """
     run = published.resolve()
     if not (run / "foryou.duckdb").exists():
         raise FileNotFoundError(f"{published} is missing; `make publish` writes it")
+    manifest = json.loads((run / "manifest.json").read_text())
+    about = f"{manifest['dataset']}, published {manifest['published_at']}, run {run.name}"
     with tempfile.TemporaryDirectory(prefix="foryou-boards-") as folder:
         project = Path(folder)
-        boards = _copy(project, variables or {})
-        files = [f"charts/{name}.yml" for name in boards]
-        files += [f"charts/phone/{name}.yml" for name in boards]
-        for form in ("html", "png"):
-            _render(run, project, files, form)
+        titles = _copy(project, variables or {})
+        if missing := set(only) - set(titles):
+            raise ValueError(f"there is no board {', '.join(missing)} in {', '.join(titles)}")
+        names = [name for name in titles if not only or name in only]
+        wide = [f"charts/{name}.yml" for name in names]
+        _render(run, project, wide + [f"charts/phone/{name}.yml" for name in names], "html")
+        _render(run, project, wide, "png")
         drawn = project / "pages"
         drawn.mkdir()
-        for name in boards:
-            shutil.copy(project / f"drawn/charts/{name}.png", drawn / f"{name}.png")
-            shutil.copy(project / f"drawn/charts/phone/{name}.png", drawn / f"{name}.phone.png")
-            (drawn / f"{name}.html").write_text(_page(project / "drawn/charts", name, boards))
-        (drawn / "index.html").write_text(_first_page(run, boards))
-        _replace(drawn, into)
-    return [into / f"{name}.html" for name in ["index", *boards]]
+        for name in names:
+            shutil.copy(project / f"drawn/charts/{name}.png", drawn)
+            page = _page(project / "drawn/charts", name, titles, about)
+            (drawn / f"{name}.html").write_text(page)
+        (drawn / "index.html").write_text(_first_page(titles, about))
+        _replace(drawn, into, {f"{name}.{form}" for name in titles for form in ("html", "png")})
+    return [into / f"{name}.html" for name in ["index", *names]]
 
 
 def _copy(project: Path, variables: dict[str, str]) -> dict[str, str]:
     """Copy the boards, wide and for phones; give the name and the title of each, in order."""
     shutil.copy(PROJECT / "dbt_charts.yml", project)
     (project / "charts/phone").mkdir(parents=True)
+    shutil.copy(PROJECT / "charts/meta.yml", project / "charts")
     unknown = set(variables)
     titles = {}
     for path in (PROJECT / "charts").glob("*.yml"):
-        board = yaml.safe_load(path.read_text())
         if path.stem == "meta":
-            (project / "charts/meta.yml").write_text(yaml.safe_dump(board))
             continue
+        board = yaml.safe_load(path.read_text())
         for name in variables.keys() & board.get("variables", {}).keys():
             board["variables"][name]["default"] = variables[name]
             unknown.discard(name)
@@ -228,8 +240,8 @@ def _render(run: Path, project: Path, files: list[str], form: str) -> None:
         print(done.stderr.strip(), file=sys.stderr)
 
 
-def _page(drawn: Path, name: str, boards: dict[str, str]) -> str:
-    parts = {"title": html.escape(boards[name]), "wide_from": WIDE_FROM}
+def _page(drawn: Path, name: str, titles: dict[str, str], about: str) -> str:
+    parts = {"title": html.escape(titles[name]), "about": html.escape(about)}
     for which, path in (("wide", drawn / f"{name}.html"), ("phone", drawn / f"phone/{name}.html")):
         text = path.read_text()
         width, height = re.search(r'<svg[^>]* viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups()
@@ -237,34 +249,28 @@ def _page(drawn: Path, name: str, boards: dict[str, str]) -> str:
     parts["links"] = " ".join(
         f'<a href="{other}.html"{" aria-current=page" if other == name else ""}>'
         f"{html.escape(title)}</a>"
-        for other, title in boards.items()
+        for other, title in titles.items()
     )
-    return PAGE.format(**parts)
+    return PAGE.format(wide_from=WIDE_FROM, **parts)
 
 
-def _first_page(run: Path, boards: dict[str, str]) -> str:
-    manifest = json.loads((run / "manifest.json").read_text())
-    return FIRST_PAGE.format(
-        about=html.escape(
-            f"{manifest['dataset']}, published {manifest['published_at']}, run {run.name}"
-        ),
-        boards="\n".join(
-            f'<a href="{name}.html"><img src="{name}.png" alt="">{html.escape(title)}</a>'
-            for name, title in boards.items()
-        ),
+def _first_page(titles: dict[str, str], about: str) -> str:
+    boards = "\n".join(
+        f'<a href="{name}.html"><img src="{name}.png" alt="">{html.escape(title)}</a>'
+        for name, title in titles.items()
     )
+    return FIRST_PAGE.format(about=html.escape(about), boards=boards)
 
 
-def _replace(drawn: Path, into: Path) -> None:
-    """Put pages where others may be looked at: each is there before the old ones go."""
+def _replace(drawn: Path, into: Path, boards: Collection[str]) -> None:
+    """Put pages where others may be looked at: each is there, whole, before the old one goes."""
     into.mkdir(parents=True, exist_ok=True)
     for path in drawn.iterdir():
         beside = into / f".{path.name}"
         shutil.copy(path, beside)
         os.replace(beside, into / path.name)
-    kept = {path.name for path in drawn.iterdir()}
     for path in into.iterdir():
-        if path.name not in kept:
+        if path.name not in boards and path.name != "index.html":
             path.unlink()
 
 
@@ -273,11 +279,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--published", type=Path, default=PUBLISHED)
     parser.add_argument("--into", type=Path, default=INTO)
+    parser.add_argument("--board", action="append", default=[], help="only this; may be repeated")
     parser.add_argument("--user", help="the user of the board about one, by id")
     options = parser.parse_args()
     variables = {} if options.user is None else {"user_id": options.user}
     try:
-        pages = draw_all(options.published, options.into, variables)
+        pages = draw(options.published, options.into, variables, options.board)
     except (BoardsError, OSError, ValueError) as error:
         print(f"foryou: no boards: {error}", file=sys.stderr)
         return 1

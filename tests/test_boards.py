@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import yaml
 
-from exports.boards import INTO, ORDER, PHONE_WIDTH, PROJECT, draw_all, for_phone
+from exports.boards import INTO, ORDER, PHONE_WIDTH, PROJECT, draw, for_phone
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS = {1280: "wide", PHONE_WIDTH: "phone"}
@@ -78,9 +78,9 @@ def test_dbt_charts_has_nothing_to_warn_of(drawn):
     assert "WARN-" not in said, said
 
 
-def test_each_board_has_a_page_and_two_pictures(drawn):
+def test_each_board_has_a_page_and_a_picture(drawn):
     folder, _ = drawn
-    expected = {f"{name}{end}" for name in ORDER for end in (".html", ".png", ".phone.png")}
+    expected = {f"{name}{end}" for name in ORDER for end in (".html", ".png")}
     assert {path.name for path in folder.iterdir()} == expected | {"index.html"}
     assert all((folder / f"{name}.png").read_bytes()[:4] == b"\x89PNG" for name in ORDER)
 
@@ -125,7 +125,7 @@ def test_boards_of_a_run_without_rows_are_drawn_too(published, tmp_path):
     with duckdb.connect(str(run / "foryou.duckdb")) as connection:
         for (table,) in connection.sql("select table_name from duckdb_tables()").fetchall():
             connection.sql(f'delete from "{table}"')
-    draw_all(run, tmp_path / "boards")
+    draw(run, tmp_path / "boards")
 
 
 def test_the_board_of_one_user_is_of_whom_one_asks_for(published, tmp_path, browser):
@@ -134,7 +134,7 @@ def test_the_board_of_one_user_is_of_whom_one_asks_for(published, tmp_path, brow
             "select title from recommendations where user_id = '363' and rank = 1"
         ).fetchone()
     folder = tmp_path / "boards"
-    draw_all(published, folder, {"user_id": "363"})
+    draw(published, folder, {"user_id": "363"}, ["one_user"])
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((folder / "one_user.html").as_uri())
     text = page.locator("iframe.wide").evaluate("frame => frame.contentDocument.body.textContent")
@@ -150,9 +150,16 @@ def test_what_is_wrong_is_said(tmp_path, published):
             text=True,
         )
 
-    missing = draw("--published", tmp_path / "nothing")
-    assert missing.returncode == 1
-    assert "`make publish` writes it" in missing.stderr
+    for arguments, words in (
+        (["--published", tmp_path / "nothing"], "`make publish` writes it"),
+        (
+            ["--published", published, "--board", "how_bad"],
+            "there is no board how_bad in how_good,",
+        ),
+    ):
+        done = draw(*arguments)
+        assert done.returncode == 1
+        assert words in done.stderr
     assert not (tmp_path / "boards").exists()
 
 

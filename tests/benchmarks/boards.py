@@ -21,8 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from exports.boards import draw_all  # noqa: E402
+from exports.boards import draw  # noqa: E402
 
+# What each page says it is of.
+RUN = r"published \S+, run ([0-9a-f-]{36})"
 # These tell of builds: how long they took, and how many there were.
 OF_BUILDS = {"how_good", "data_health"}
 
@@ -66,9 +68,10 @@ def main() -> None:
             shown: dict[str, set[str]] = {}
             for _ in range(options.draws):
                 began = time.monotonic()
-                pages = draw_all(folder / "published/current", folder / "boards")
+                pages = draw(folder / "published/current", folder / "boards")
                 seconds.append(time.monotonic() - began)
-                runs.add(re.search(r"run ([0-9a-f-]{36})", pages[0].read_text()).group(1))
+                [run] = {re.search(RUN, page.read_text()).group(1) for page in pages}
+                runs.add(run)
                 for page in pages[1:]:
                     shown.setdefault(page.stem, set()).add(fingerprint(page))
                 assert builder.is_alive(), "builds have stopped"
