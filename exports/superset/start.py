@@ -1,7 +1,7 @@
 """Set up a Superset of one's own with the dashboard in it, and run it; `make superset` calls it.
 
 It runs in Superset's own virtual environment, not in the project's. Whatever it writes is below
-``--home``: its database, and the key that it signs sessions with, which nobody else may read.
+``--home``, which nobody else may read: its database, and the key that it signs sessions with.
 """
 
 import argparse
@@ -61,6 +61,7 @@ def main() -> None:
 
     home = options.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
     os.environ |= {
         "SUPERSET_HOME": str(home),
         "SUPERSET_SECRET_KEY": secret_key(home),

@@ -20,3 +20,5 @@ TALISMAN_CONFIG = {
 }
 # Nothing of the published file is kept: after `make publish`, a reload shows the new run.
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
+# So that the address and the password are to be seen among what it says.
+LOG_LEVEL = "WARNING"
