@@ -51,6 +51,8 @@ BOARD ?=
 USER_ID ?=
 # Where `make publish` sends the run to besides: postgres, redis.
 TO ?=
+# The Python that Superset's own environment is made with: 3.11 or 3.12.
+SUPERSET_PYTHON ?= $(PYTHON)
 # The database to build.
 FORYOU_DATABASE ?= warehouse.duckdb
 # What metrics_history says was built with.
@@ -77,7 +79,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish boards boards-serve serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish boards boards-serve superset superset-check serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -146,6 +148,13 @@ boards-serve: .venv/.installed ## show the boards of what is published live, on 
 	@cd dbt_project && DO_NOT_TRACK=1 ../$(BIN)/dct --no-send-anonymous-usage-stats serve \
 	    --host 127.0.0.1 --port 8080
 
+superset: .venv-superset/.installed publish ## show what is published in Apache Superset, on http://127.0.0.1:8088
+	@$(BIN)/python -m exports.superset.bundle
+	@.venv-superset/bin/python exports/superset/start.py target/superset/foryou.zip
+
+superset-check: .venv-superset/.installed publish ## open that dashboard in Chromium: a picture, and what is wrong with it
+	@$(BIN)/python -m tests.browsers.superset
+
 features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
 	@$(BIN)/python -m exports.feature_store
 
@@ -170,6 +179,16 @@ clean: ## remove what was built (not the data, not .venv)
 	    "Name another one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+# 900 MB, in a few minutes; `make clean` leaves it.
+.venv-superset/.installed: exports/superset/requirements.txt
+	@$(SUPERSET_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { \
+	    echo "Superset is pinned for Python 3.11 and 3.12; $(SUPERSET_PYTHON) is" \
+	    "$$($(SUPERSET_PYTHON) --version 2>&1 | head -1)." \
+	    "Name another one: make superset SUPERSET_PYTHON=python3.12" >&2; exit 1; }
+	$(SUPERSET_PYTHON) -m venv --clear .venv-superset
+	.venv-superset/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@
 
 # fetch.py looks every time whether the files are there; the folder is only newer if it fetched.
