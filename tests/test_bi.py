@@ -24,7 +24,7 @@ SQL = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 QUESTIONS = [text for text in SQL if text.startswith("select")]
 [GRANTS] = [text for text in SQL if text not in QUESTIONS]
 FOLDERS = ("databases", "datasets", "charts", "dashboards")
-PLAIN_TYPES = {"string", "int32", "int64", "double", "bool", "timestamp[us]"}
+PLAIN_TYPES = {"string", "int32", "int64", "double", "bool", "date32[day]", "timestamp[us]"}
 
 
 @pytest.fixture(scope="module")
@@ -180,11 +180,9 @@ def test_charts_ask_for_what_is_there(parts, dashboard, connection):
             f"select {shown} from {dataset['table_name']} where {where} group by all",
             list(chain.from_iterable(values for _, values in conditions)),
         ).fetchall()
-        is_empty = connection.table(dataset["table_name"]).limit(1).fetchone() is None
-        assert is_empty == (dataset["table_name"] == "experiment_results")
-        assert bool(rows) != is_empty, chart["slice_name"]
+        assert rows, chart["slice_name"]
         for nth in range(len(wanted), len(wanted) + len(measured)):
-            assert is_empty or any(row[nth] is not None for row in rows), chart["slice_name"]
+            assert any(row[nth] is not None for row in rows), chart["slice_name"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from exports.boards import INTO, ORDER, PHONE_WIDTH, PROJECT, draw, for_phone
+from exports.snapshot import TABLES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS = {1280: "wide", PHONE_WIDTH: "phone"}
@@ -163,16 +164,29 @@ def test_what_is_wrong_is_said(tmp_path, published):
     assert not (tmp_path / "boards").exists()
 
 
-def test_every_board_is_an_exposure_of_what_it_reads():
-    """A column that changes shows whom it concerns: `dbt ls --select my_model+`."""
+def tables_read(name: str) -> set[str]:
+    """The published tables that a board's queries name."""
+    board = yaml.safe_load((PROJECT / f"charts/{name}.yml").read_text())
+    queries = [its if isinstance(its, str) else its["sql"] for its in board["queries"].values()]
+    sql = re.sub(r"--.*", "", "\n".join(queries))
+    return {table for table in TABLES if re.search(rf"\b(from|join)\s+{table}\b", sql)}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_each_board_is_an_exposure_of_what_it_reads(name):
+    """What changes shows whom it concerns: `dbt ls --select my_model+`."""
     exposures = yaml.safe_load((PROJECT / "models/exposures.yml").read_text())["exposures"]
-    declared = {its["name"].removeprefix("board_"): its for its in exposures}
-    for name in ORDER:
-        board = declared[name]
-        title = yaml.safe_load((PROJECT / f"charts/{name}.yml").read_text())["title"]
-        assert board["label"] == title
-        assert board["type"] == "dashboard" and board["owner"]
-        assert board["url"].endswith(f"{name}.html")
+    [declared] = [its for its in exposures if its["name"] == f"board_{name}"]
+    board = yaml.safe_load((PROJECT / f"charts/{name}.yml").read_text())
+    models = {
+        path.stem for path in (PROJECT / "models").rglob("*") if path.suffix in (".sql", ".py")
+    }
+    published = " ".join(TABLES[table] for table in tables_read(name))
+    assert declared["label"] == board["title"]
+    assert declared["type"] == "dashboard" and declared["owner"]
+    assert {re.search(r"'(.+)'", its).group(1) for its in declared["depends_on"]} == {
+        model for _, model in re.findall(r"\b(\w+)\.(\w+)\b", published) if model in models
+    }
 
 
 def test_a_phone_gets_what_stands_side_by_side_one_below_the_other():
