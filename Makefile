@@ -46,6 +46,8 @@ TUNE ?=
 KEEP ?= 5
 # What `make bench-serving` measures.
 RUNS ?= million
+# What `make metrics` asks, as for `mf query`.
+QUERY ?= --metrics ctr --group-by experiment__variant
 # Whom the board about one user is about.
 USER_ID ?=
 # Where `make publish` sends the run to besides: postgres, redis.
@@ -76,7 +78,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish boards boards-serve serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish boards boards-serve metrics serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -144,6 +146,9 @@ boards: publish ## draw the boards of what was built: pages and pictures in targ
 boards-serve: .venv/.installed ## show the boards of what is published live, on http://127.0.0.1:8080
 	@cd dbt_project && DO_NOT_TRACK=1 ../$(BIN)/dct --no-send-anonymous-usage-stats serve \
 	    --host 127.0.0.1 --port 8080
+
+metrics: .venv/.installed ## ask the semantic layer: QUERY="--metrics ctr --group-by experiment__variant"
+	@$(BIN)/python -m exports.semantic_layer $(QUERY)
 
 features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
 	@$(BIN)/python -m exports.feature_store
