@@ -49,6 +49,8 @@ RUNS ?= million
 # The boards that `make boards` draws, if not all, and whom the one about one user is about.
 BOARD ?=
 USER_ID ?=
+# What `make metrics` asks, as for `mf query`.
+QUERY ?= --metrics ctr --group-by experiment__variant
 # Where `make publish` sends the run to besides: postgres, redis.
 TO ?=
 # The Python that Superset's own environment is made with: 3.11 or 3.12.
@@ -79,7 +81,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
     -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish boards boards-serve superset superset-check serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish boards boards-serve superset superset-check metrics serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -154,6 +156,9 @@ superset: .venv-superset/.installed publish ## show what is published in Apache 
 
 superset-check: .venv-superset/.installed publish ## open that dashboard in Chromium: a picture, and what is wrong with it
 	@$(BIN)/python -m tests.browsers.superset
+
+metrics: .venv/.installed ## ask the semantic layer: QUERY="--metrics ctr --group-by experiment__variant"
+	@$(BIN)/python -m exports.semantic_layer $(QUERY)
 
 features: .venv/.installed ## fill the feature store with what is published: FORYOU_ONLINE_STORE=redis
 	@$(BIN)/python -m exports.feature_store

@@ -27,7 +27,7 @@ tall as (
         on {{ user_metric_names() | join(', ') }}
         into name metric value value
     )
-    union all
+    union all by name
     from (
         unpivot candidate_recall
         on candidate_recall, candidate_recall_added

@@ -3,7 +3,13 @@
 -- One row per evaluated fold, model, user and cutoff: every metric that is a mean over users,
 -- one column each, so that a mean can be opened down to the users that made it.
 
-with user_accuracy as (
+with folds as (
+
+    select * from {{ ref('folds') }}
+
+),
+
+user_accuracy as (
 
     select * from {{ ref('user_accuracy') }}
 
@@ -19,6 +25,7 @@ final as (
 
     select
         user_accuracy.fold,
+        folds.cutoff_at,
         user_accuracy.model,
         user_accuracy.user_key,
         user_accuracy.k,
@@ -42,6 +49,7 @@ final as (
         user_list_quality.days_since_exposure
     from user_accuracy
     inner join user_list_quality using (fold, model, user_key, k)
+    inner join folds on user_accuracy.fold = folds.fold
 
 )
 
