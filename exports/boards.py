@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -180,8 +181,10 @@ def draw(
             raise ValueError(f"there is no board {', '.join(missing)} in {', '.join(titles)}")
         names = [name for name in titles if not only or name in only]
         wide = [f"charts/{name}.yml" for name in names]
-        _render(run, project, wide + [f"charts/phone/{name}.yml" for name in names], "html")
-        _render(run, project, wide, "png")
+        phone = [f"charts/phone/{name}.yml" for name in names]
+        with ThreadPoolExecutor() as pool:
+            jobs = [(wide, "png"), (wide, "html"), (phone, "html")]
+            list(pool.map(lambda job: _render(run, project, *job), jobs))
         drawn = project / "pages"
         drawn.mkdir()
         for name in names:
@@ -235,8 +238,8 @@ def _render(run: Path, project: Path, files: list[str], form: str) -> None:
     )
     if done.returncode:
         raise BoardsError(f"dbt Charts could not draw the boards:\n{done.stderr.strip()}")
-    # Cut titles, cramped tables and the like, once: they are the same for each form.
-    if form == "html" and done.stderr.strip():
+    # Cut titles, cramped tables and the like. The picture has those of the page.
+    if form == "html" and "WARN-" in done.stderr:
         print(done.stderr.strip(), file=sys.stderr)
 
 

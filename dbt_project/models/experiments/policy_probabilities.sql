@@ -78,6 +78,7 @@ final as (
         logged.probability / totals.probability as probability
     from logged
     inner join totals using (logging_policy, placement, position)
+    where {{ 'logged' in var('off_policy_targets') }}
     union all
     select
         policy,
