@@ -79,9 +79,10 @@ DATA_FILES := $(if $(VARS_FILE),$(VARS_FILE),data/$(DATASET) $(wildcard data/$(D
 # was removed is noticed.
 CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/target/*' -not -path 'dbt_project/logs/*' \
-    -not -path 'dbt_project/tuning/*' -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
+    -not -path 'dbt_project/tuning/*' -not -path 'dbt_project/charts/*' -not -name dbt_charts.yml \
+    -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish boards boards-serve superset superset-check metrics serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish boards boards-serve boards-pictures superset superset-check metrics serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -143,12 +144,15 @@ bench: .venv/.installed ## measure under a published protocol: PROTOCOL=, DATA=;
 publish: target/built ## make what was built exports/published/current: Parquet, a DuckDB file for BI; TO=
 	@$(BIN)/python -m exports.snapshot --keep "$$KEEP" $(addprefix --to ,$(TO))
 
-boards: publish ## draw the boards of what was built: pages and pictures in target/boards; USER_ID=
+boards: publish ## draw the boards of what was built: pages and pictures in target/boards; BOARD=, USER_ID=
 	@$(BIN)/python -m exports.boards $(if $(USER_ID),--user "$$USER_ID") $(addprefix --board ,$(BOARD))
 
 boards-serve: .venv/.installed ## show the boards of what is published live, on http://127.0.0.1:8080
 	@cd dbt_project && DO_NOT_TRACK=1 ../$(BIN)/dct --no-send-anonymous-usage-stats serve \
 	    --host 127.0.0.1 --port 8080
+
+boards-pictures: boards ## take pictures of the boards in Chromium: target/pictures, and the README's
+	@$(BIN)/python -m tests.browsers.boards
 
 superset: .venv-superset/.installed publish ## show what is published in Apache Superset, on http://127.0.0.1:8088
 	@$(BIN)/python -m exports.superset.bundle
