@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -173,7 +174,8 @@ def draw(
     if not (run / "foryou.duckdb").exists():
         raise FileNotFoundError(f"{published} is missing; `make publish` writes it")
     manifest = json.loads((run / "manifest.json").read_text())
-    about = f"{manifest['dataset']}, published {manifest['published_at']}, run {run.name}"
+    at = datetime.fromisoformat(manifest["published_at"])
+    about = f"{manifest['dataset']}, published {at:%Y-%m-%d %H:%M} UTC, run {run.name}"
     with tempfile.TemporaryDirectory(prefix="foryou-boards-") as folder:
         project = Path(folder)
         titles = _copy(project, variables or {})

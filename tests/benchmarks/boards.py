@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT)]
 from exports.boards import draw  # noqa: E402
 
 # What each page says it is of.
-RUN = r"published \S+, run ([0-9a-f-]{36})"
+RUN = r"published [^,]+, run ([0-9a-f-]{36})"
 # These tell of builds: how long they took, and how many there were.
 OF_BUILDS = {"how_good", "data_health"}
 

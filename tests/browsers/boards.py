@@ -1,7 +1,7 @@
 """Takes pictures of the boards as a browser shows them, and the one in the README.
 
-``make boards-pictures`` runs it after ``make boards``: ``target/pictures`` gets every board at the
-width of a laptop and of a phone, and ``docs/boards/how_good.png`` the top of the first one. It needs
+``make boards-pictures`` runs it after ``make boards``: ``target/pictures`` gets every board as wide
+as a laptop and as a phone, and ``docs/boards/how_good.png`` the top of the first one. It needs
 Chromium (Debian's package chromium; CHROMIUM names another one).
 """
 
@@ -26,7 +26,7 @@ def main() -> None:
             for name in ORDER:
                 page.goto((INTO / f"{name}.html").resolve().as_uri())
                 page.screenshot(path=PICTURES / f"{name}.{width}.png", full_page=True)
-        page = browser.new_page(viewport={"width": 1280, "height": 960})
+        page = browser.new_page(viewport={"width": 1280, "height": 910})
         page.goto((INTO / "how_good.html").resolve().as_uri())
         page.screenshot(path=README_PICTURE)
         browser.close()
