@@ -15,82 +15,87 @@ candidates as (
 
 ),
 
+sources as (
+
+    {% for source in active_sources() -%}
+    select
+        '{{ source }}' as source,
+        cast({{ 2 ** loop.index0 }} as bigint) as own_bit
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+-- Which sources propose a pair of user and item, as a sum of their bits: there are many pairs, and
+-- few such sums.
 proposed as (
 
     select
         candidates.fold,
         candidates.user_key,
         candidates.item_key,
-        list(candidates.source) as sources
+        bit_or(sources.own_bit) as bits
     from candidates
     semi join evaluated_users using (fold, user_key)
+    inner join sources on candidates.source = sources.source
     where candidates.rank <= {{ var('candidate_recall_ks') | max }}
     group by candidates.fold, candidates.user_key, candidates.item_key
 
 ),
 
-by_source as (
+together as (
 
     select
         fold,
-        sources,
-        unnest(sources) as source
+        bits,
+        count(*) as n_pairs
     from proposed
-
-),
-
-shared as (
-
-    select
-        fold,
-        source,
-        unnest(sources) as other_source
-    from by_source
+    group by fold, bits
 
 ),
 
 counted as (
 
     select
-        fold,
-        source,
-        other_source,
-        count(*) as n_shared
-    from shared
-    group by fold, source, other_source
+        together.fold,
+        sources.source,
+        others.source as other_source,
+        cast(sum(together.n_pairs) as bigint) as n_candidates,
+        cast(coalesce(
+            sum(together.n_pairs) filter (where together.bits & others.own_bit > 0), 0
+        ) as bigint) as n_shared
+    from together
+    inner join sources on together.bits & sources.own_bit > 0
+    inner join sources as others on sources.source <> others.source
+    group by together.fold, sources.source, others.source
 
 ),
 
--- What a source shares with itself is all that it proposes.
 of_sources as (
 
     select
         fold,
-        source,
-        n_shared as n_candidates
-    from counted
-    where source = other_source
+        bit_or(bits) as bits
+    from together
+    group by fold
 
 ),
 
 final as (
 
     select
-        of_sources.fold,
-        of_sources.source,
-        others.source as other_source,
+        counted.fold,
+        counted.source,
+        counted.other_source,
         cast({{ var('candidate_recall_ks') | max }} as integer) as k,
-        of_sources.n_candidates,
-        coalesce(counted.n_shared, 0) as n_shared,
-        coalesce(counted.n_shared, 0) / of_sources.n_candidates as overlap
-    from of_sources
-    inner join of_sources as others on of_sources.fold = others.fold
-    left join counted
-        on
-            of_sources.fold = counted.fold
-            and of_sources.source = counted.source
-            and others.source = counted.other_source
-    where of_sources.source <> others.source
+        counted.n_candidates,
+        counted.n_shared,
+        counted.n_shared / counted.n_candidates as overlap
+    from counted
+    -- A source that proposes nothing to anybody is compared with none.
+    inner join sources on counted.other_source = sources.source
+    inner join of_sources
+        on counted.fold = of_sources.fold and of_sources.bits & sources.own_bit > 0
 
 )
 
