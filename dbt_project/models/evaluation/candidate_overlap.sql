@@ -59,15 +59,15 @@ counted as (
     select
         together.fold,
         sources.source,
-        others.source as other_source,
+        other_sources.source as other_source,
         cast(sum(together.n_pairs) as bigint) as n_candidates,
         cast(coalesce(
-            sum(together.n_pairs) filter (where together.bits & others.own_bit > 0), 0
+            sum(together.n_pairs) filter (where together.bits & other_sources.own_bit > 0), 0
         ) as bigint) as n_shared
     from together
     inner join sources on together.bits & sources.own_bit > 0
-    inner join sources as others on sources.source <> others.source
-    group by together.fold, sources.source, others.source
+    inner join sources as other_sources on sources.source <> other_sources.source
+    group by together.fold, sources.source, other_sources.source
 
 ),
 
