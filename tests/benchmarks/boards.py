@@ -18,6 +18,8 @@ import threading
 import time
 from pathlib import Path
 
+from tqdm import tqdm
+
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
@@ -30,7 +32,7 @@ OF_BUILDS = {"how_good", "data_health"}
 
 
 def build_and_publish(folder: Path, stop: threading.Event, builds: list[float]) -> None:
-    """Build and publish until told to stop; note how long each took."""
+    """Build and publish until told to stop, yielding to the draws; note how long each took."""
     environment = os.environ | {"FORYOU_DATABASE": str(folder / "warehouse.duckdb")}
     dbt = str(Path(sys.executable).with_name("dbt"))
     while not stop.is_set():
@@ -40,7 +42,9 @@ def build_and_publish(folder: Path, stop: threading.Event, builds: list[float]) 
             + ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")],
             [sys.executable, "-m", "exports.snapshot", "--into", str(folder / "published")],
         ):
-            subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+            subprocess.run(
+                ["nice", *command], cwd=ROOT, env=environment, check=True, capture_output=True
+            )
         builds.append(time.monotonic() - began)
 
 
@@ -66,7 +70,7 @@ def main() -> None:
                     raise SystemExit("the first build failed")
                 time.sleep(1)
             shown: dict[str, set[str]] = {}
-            for _ in range(options.draws):
+            for _ in tqdm(range(options.draws), desc="draws"):
                 began = time.monotonic()
                 pages = draw(folder / "published/current", folder / "boards")
                 seconds.append(time.monotonic() - began)
