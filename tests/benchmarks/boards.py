@@ -8,6 +8,7 @@ metrics, so whatever does not tell of the builds themselves must be the same in 
 
 import argparse
 import hashlib
+import html
 import os
 import re
 import statistics
@@ -50,7 +51,7 @@ def build_and_publish(folder: Path, stop: threading.Event, builds: list[float]) 
 
 def fingerprint(page: Path) -> str:
     """What a page shows, without the ids that are drawn anew each time."""
-    shown = re.findall(r"&lt;text[^&]*&gt;(.*?)&lt;/text", page.read_text())
+    shown = re.findall(r"<text[^>]*>(.*?)</text>", html.unescape(page.read_text()))
     return hashlib.sha256("\n".join(shown).encode()).hexdigest()
 
 
