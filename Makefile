@@ -152,7 +152,7 @@ boards-serve: .venv/.installed ## show the boards of what is published live, on 
 	    --host 127.0.0.1 --port 8080
 
 boards-pictures: boards ## take pictures of the boards in Chromium: target/pictures, and the README's
-	@$(BIN)/python -m tests.browsers.boards
+	@$(BIN)/python -m tests.browsers.board_pictures
 
 superset: .venv-superset/.installed publish ## show what is published in Apache Superset, on http://127.0.0.1:8088
 	@$(BIN)/python -m exports.superset.bundle

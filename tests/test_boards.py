@@ -15,6 +15,8 @@ from exports.boards import INTO, ORDER, PHONE_WIDTH, PROJECT, draw, for_phone
 from exports.snapshot import TABLES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# Of whom the board about one user is; without --user it is somebody else.
+USER = "13"
 WIDTHS = {1280: "wide", PHONE_WIDTH: "phone"}
 # What a frame shows: the text that is cut or lies outside, the charts, and which of them are empty.
 LOOK = """
@@ -53,7 +55,10 @@ def drawn(published, tmp_path_factory):
     """All boards of the default build, and what dbt Charts had to say of them."""
     into = tmp_path_factory.mktemp("boards") / "boards"
     done = subprocess.run(
-        [sys.executable, "-m", "exports.boards", "--published", published, "--into", into],
+        [
+            *(sys.executable, "-m", "exports.boards", "--user", USER),
+            *("--published", published, "--into", into),
+        ],
         capture_output=True,
         text=True,
     )
@@ -129,17 +134,16 @@ def test_boards_of_a_run_without_rows_are_drawn_too(published, tmp_path):
     draw(run, tmp_path / "boards")
 
 
-def test_the_board_of_one_user_is_of_whom_one_asks_for(published, tmp_path, browser):
+def test_the_board_of_one_user_is_of_whom_one_asks_for(drawn, published, browser):
     with duckdb.connect(str(published / "foryou.duckdb"), read_only=True) as connection:
-        [title] = connection.sql(
-            "select title from recommendations where user_id = '363' and rank = 1"
+        [title] = connection.execute(
+            "select title from recommendations where user_id = $1 and rank = 1", [USER]
         ).fetchone()
-    folder = tmp_path / "boards"
-    draw(published, folder, {"user_id": "363"}, ["one_user"])
+    folder, _ = drawn
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((folder / "one_user.html").as_uri())
     text = page.locator("iframe.wide").evaluate("frame => frame.contentDocument.body.textContent")
-    assert "363" in text and title in text
+    assert USER in text and title in text
     page.close()
 
 

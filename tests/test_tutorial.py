@@ -41,7 +41,9 @@ def typed(commands: list[str], folder) -> list[str]:
     script.parent.mkdir()
     script.write_text("".join(f"{block}echo '{MARK}'\n" for block in commands))
     environment = os.environ | {"DBT_EXCLUDE_RESOURCE_TYPES": "unit_test test"}
-    environment.pop("FORYOU_DATABASE", None)
+    # Nothing of the make and the database that run this.
+    for name in ("FORYOU_DATABASE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+        environment.pop(name, None)
     result = subprocess.run(
         ["bash", str(script)],
         cwd=folder,
