@@ -150,7 +150,7 @@ def draw(
     published : Path
         The folder of the run, or the link to it, which is followed once: all boards are of one run.
     into : Path
-        Where they go; what was there before is replaced when all are drawn.
+        Where they go, when all are drawn.
     variables : dict of str to str, optional
         Values for variables of boards instead of their defaults.
     only : collection of str
@@ -194,7 +194,7 @@ def draw(
             page = _page(project / "drawn/charts", name, titles, about)
             (drawn / f"{name}.html").write_text(page)
         (drawn / "index.html").write_text(_first_page(titles, about))
-        _replace(drawn, into, {f"{name}.{form}" for name in titles for form in ("html", "png")})
+        _replace(drawn, into)
     return [into / f"{name}.html" for name in ["index", *names]]
 
 
@@ -267,16 +267,13 @@ def _first_page(titles: dict[str, str], about: str) -> str:
     return FIRST_PAGE.format(about=html.escape(about), boards=boards)
 
 
-def _replace(drawn: Path, into: Path, boards: Collection[str]) -> None:
+def _replace(drawn: Path, into: Path) -> None:
     """Put pages where others may be looked at: each is there, whole, before the old one goes."""
     into.mkdir(parents=True, exist_ok=True)
     for path in drawn.iterdir():
         beside = into / f".{path.name}"
         shutil.copy(path, beside)
         os.replace(beside, into / path.name)
-    for path in into.iterdir():
-        if path.name not in boards and path.name != "index.html":
-            path.unlink()
 
 
 def main() -> int:
