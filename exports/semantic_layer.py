@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from exports.connections import quoted
 from exports.warehouse import database_path, open_to_read
 
 
@@ -53,9 +54,7 @@ def copy_facts(database: Path, project: Path, into: Path) -> Path:
         for schema in {its["schema_name"] for its in relations}:
             facts.execute(f'create schema "{schema}"')
     with open_to_read(database) as warehouse:
-        warehouse.execute(
-            f"attach '{str(copy).replace(chr(39), chr(39) * 2)}' as facts (read_write)"
-        )
+        warehouse.execute(f"attach {quoted(str(copy))} as facts (read_write)")
         for its in relations:
             name = f'"{its["schema_name"]}"."{its["alias"]}"'
             warehouse.execute(f"create table facts.{name} as from {name}")

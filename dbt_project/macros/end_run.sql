@@ -11,10 +11,8 @@
             n_failed = {{ failed | length }},
             duration_seconds = {{ seconds_since_run_began() }}
         where run_id = '{{ invocation_id }}';
-        {%- set timed = [] -%}
-        {%- for result in results if result.node.resource_type in ['model', 'seed'] -%}
-            {%- do timed.append(result) -%}
-        {%- endfor -%}
+        {%- set timed = results
+            | selectattr('node.resource_type', 'in', ['model', 'seed']) | list -%}
         {%- if timed %}
         insert into builds.run_results values
         {%- for result in timed %}

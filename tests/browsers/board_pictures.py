@@ -5,22 +5,18 @@ as a laptop and as a phone, and ``docs/boards/how_good.png`` the top of the firs
 Chromium (Debian's package chromium; CHROMIUM names another one).
 """
 
-import os
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from exports.boards import INTO, ORDER, PHONE_WIDTH
+from tests.browsers.chromium import chromium
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PICTURES = Path("target/pictures")
 README_PICTURE = Path("docs/boards/how_good.png")
 
 
 def main() -> None:
     """Open each page and take its pictures."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         for width in (1280, PHONE_WIDTH):
             page = browser.new_page(viewport={"width": width, "height": 960})
             for name in ORDER:
@@ -29,7 +25,6 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 910})
         page.goto((INTO / "how_good.html").resolve().as_uri())
         page.screenshot(path=README_PICTURE)
-        browser.close()
     print(f"{PICTURES.resolve()}\n{README_PICTURE.resolve()}")
 
 

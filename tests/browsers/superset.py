@@ -20,15 +20,15 @@ from urllib.parse import urlsplit
 
 import duckdb
 import yaml
-from playwright.sync_api import Page, Request, Response, sync_playwright
+from playwright.sync_api import Page, Request, Response
 
 from exports.superset.bundle import DATABASE, SOURCES, write
+from tests.browsers.chromium import chromium
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-superset/bin/python"
 PASSWORD = "FORYOU_SUPERSET_PASSWORD"
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # As wide as a laptop, and so high that all charts are in sight, which is when Superset draws them.
 SIZE = {"width": 1400, "height": 2700}
 SECONDS = 180
@@ -152,14 +152,10 @@ def main() -> int:
     parser.add_argument("--picture", type=Path, default=Path("target/superset/dashboard.png"))
     options = parser.parse_args()
     password = secrets.token_urlsafe(12)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         bundle = write(into=Path(folder) / "foryou.zip")
         with superset(bundle, Path(folder), password) as address:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
-            )
             problems = look(browser.new_page(viewport=SIZE), address, password, options.picture)
-            browser.close()
     for problem in problems:
         print(f"foryou: {problem}", file=sys.stderr)
     print(options.picture.absolute())

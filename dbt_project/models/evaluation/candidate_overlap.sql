@@ -71,16 +71,6 @@ counted as (
 
 ),
 
-of_sources as (
-
-    select
-        fold,
-        bit_or(bits) as bits
-    from together
-    group by fold
-
-),
-
 final as (
 
     select
@@ -93,9 +83,8 @@ final as (
         counted.n_shared / counted.n_candidates as overlap
     from counted
     -- A source that proposes nothing to anybody is compared with none.
-    inner join sources on counted.other_source = sources.source
-    inner join of_sources
-        on counted.fold = of_sources.fold and of_sources.bits & sources.own_bit > 0
+    semi join counted as proposing
+        on counted.fold = proposing.fold and counted.other_source = proposing.source
 
 )
 

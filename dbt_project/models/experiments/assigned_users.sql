@@ -24,16 +24,13 @@ final as (
         user_key,
         variant,
         assigned_at
-    from experiment_assignments
-    {%- if replay() %}
-    union all
-    select
-        experiment,
-        user_key,
-        variant,
-        assigned_at
-    from replayed_assignments
-    {%- endif %}
+    from (
+        select * from experiment_assignments
+        {%- if replay() %}
+        union all by name
+        select * from replayed_assignments
+        {%- endif %}
+    ) as assigned
 
 )
 

@@ -29,21 +29,13 @@ final as (
         propensity,
         clicked,
         dwell_seconds
-    from impressions
-    {%- if replay() %}
-    union all
-    select
-        user_key,
-        item_key,
-        shown_at,
-        placement,
-        position,
-        policy,
-        propensity,
-        clicked,
-        dwell_seconds
-    from replayed_impressions
-    {%- endif %}
+    from (
+        select * from impressions
+        {%- if replay() %}
+        union all by name
+        select * from replayed_impressions
+        {%- endif %}
+    ) as shown
 
 )
 
