@@ -48,6 +48,8 @@ TABLES = [
     "recommendations.similar_items",
     "evaluation.metrics",
     "evaluation.ann_recall",
+    "experiments.experiment_results",
+    "experiments.off_policy_estimates",
 ]
 WITHOUT_TESTS = ("--exclude-resource-types", "test", "unit_test")
 

@@ -81,12 +81,15 @@ left_out as (
 
 ),
 
+-- In whole numbers, whose sums do not depend on the order of the groups.
 variances as (
 
     select
         experiment,
         variant,
-        ({{ var('jackknife_groups') }} - 1) * var_pop(n_shown) as variance
+        ({{ var('jackknife_groups') }} - 1)
+        * (count(*) * sum(n_shown * n_shown) - sum(n_shown) * sum(n_shown))
+        / (count(*) * count(*)) as variance
     from left_out
     group by experiment, variant
 
