@@ -25,6 +25,8 @@ REGISTRY = Path(__file__).with_name("datasets.yml")
 ARCHIVES_VARIABLE = "FORYOU_ARCHIVES"
 CATEGORY_VARIABLE = "AMAZON_CATEGORY"
 DEFAULT_CATEGORY = "All_Beauty"
+# Methods of data sets that nobody publishes: generate.py makes them.
+GENERATED = ("synthetic", "expansion")
 # What reading an archive raises that is none, is cut short or needs a password. What a damaged
 # gzip file raises is an OSError.
 DAMAGED = (
@@ -109,13 +111,10 @@ def fetch(
     unpacked = partial / name
     try:
         unpacked.mkdir(parents=True)
-        local = _local_archive(entry, archive)
-        source = local or _download(name, entry, partial)
-        _check(source, entry["checksum"], is_local=local is not None)
-        files = _unpack(source, entry, unpacked)
-        for file, digest in files.items():
-            expected = digest if digest is None or ":" in digest else f"sha256:{digest}"
-            _check(unpacked / file, expected, is_local=local is not None)
+        if entry["method"] in GENERATED:
+            files = _generate(entry, unpacked, into, registry)
+        else:
+            files = _bring(name, entry, archive, partial, unpacked)
         _move(unpacked, folder)
     except OSError as error:
         raise SystemExit(f"{name} could not be fetched: {_one_line(error)}.") from None
@@ -125,6 +124,30 @@ def fetch(
     print(f"{folder}: {', '.join(files)}")
     print(textwrap.fill(f"Licence: {entry['licence']}", width=100))
     return folder
+
+
+def _bring(
+    name: str, entry: dict, archive: Path | None, partial: Path, unpacked: Path
+) -> Iterable[str]:
+    """Unpack what is on this machine, or else its publisher's."""
+    local = _local_archive(entry, archive)
+    source = local or _download(name, entry, partial)
+    _check(source, entry["checksum"], is_local=local is not None)
+    files = _unpack(source, entry, unpacked)
+    for file, digest in files.items():
+        expected = digest if digest is None or ":" in digest else f"sha256:{digest}"
+        _check(unpacked / file, expected, is_local=local is not None)
+    return files
+
+
+def _generate(entry: dict, unpacked: Path, into: Path, registry: dict[str, dict]) -> Iterable[str]:
+    """Make the files, from those of the data set that is expanded where one is."""
+    from generate import generate
+
+    print(f"Making {entry['title']}, about {entry['size']}.", flush=True)
+    real = fetch(entry["of"], into, registry=registry) if "of" in entry else None
+    generate(entry, unpacked, real)
+    return entry["files"]
 
 
 def _of_category(entry: dict) -> dict:
