@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from models_py.columns import Columns
@@ -33,15 +34,21 @@ class BlockReader:
     ) -> None:
         self.cursor = session.cursor()
         self.query = view.sql_query()
-        self.n_users = {fold: len(rows_of(fold_users, fold=fold)) for fold in folds_of(fold_users)}
+        self.users = {
+            fold: np.sort(rows_of(fold_users, fold=fold)[Columns.USER_KEY].to_numpy())
+            for fold in folds_of(fold_users)
+        }
         self.users_per_block = users_per_block
 
     def blocks(self, fold: str) -> Iterator[pa.Table]:
         """Read the rows of a fold, a block of users at a time; users come whole, in any order."""
-        n_blocks = max(1, -(-self.n_users.get(fold, 0) // self.users_per_block))
-        for block in range(n_blocks):
+        users = self.users.get(fold, np.empty(0, dtype=int))
+        # A fold without users has one block, which is empty: its columns are known by it.
+        for start in range(0, max(1, len(users)), self.users_per_block):
+            block = users[start : start + self.users_per_block]
+            first, last = (int(block[0]), int(block[-1])) if len(block) else (1, 0)
             self.cursor.execute("set variable current_fold = $1", [fold])
-            self.cursor.execute("set variable n_blocks = $1", [n_blocks])
-            self.cursor.execute("set variable current_block = $1", [block])
+            self.cursor.execute("set variable first_user = $1", [first])
+            self.cursor.execute("set variable last_user = $1", [last])
             rows = self.cursor.sql(self.query).to_arrow_table()
             yield rows.sort_by([(Columns.USER_KEY, "ascending"), (Columns.ITEM_KEY, "ascending")])

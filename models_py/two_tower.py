@@ -79,6 +79,8 @@ class TwoTowerParameters:
     """Weight decay of AdamW."""
     warm_start: bool = True
     """Whether item ids start from a factorization of the likes, and not from noise."""
+    max_users: int | None = None
+    """Users that it learns from, at most, drawn at random; None: all."""
     epochs: int = 6
     """Passes over the likes, at most."""
     patience: int = 2
@@ -112,6 +114,8 @@ class TwoTowerParameters:
         for name in ("batch_negatives", "patience", "validation_users", "weight_decay"):
             if getattr(self, name) < 0:
                 raise ValueError(f"TwoTower needs {name} of at least 0, got {getattr(self, name)}")
+        if self.max_users is not None and self.max_users < 1:
+            raise ValueError(f"TwoTower needs max_users of at least 1, got {self.max_users}")
         for name in ("temperature", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"TwoTower needs {name} above 0, got {getattr(self, name)}")
@@ -187,8 +191,9 @@ class TwoTower:
             Itself, with ``towers_`` (Towers), ``encoder_`` ('mean' or 'attention'),
             ``has_id_`` (n_items,), 1 where an item has likes to learn from,
             ``log_popularity_`` (n_items,), the logarithm of how many, over their geometric mean,
-            or 0 without, ``item_features_``, ``n_epochs_``, the passes that what is kept has
-            learned from, and ``fingerprint_``, a hash of all that was given.
+            or 0 without, ``item_features_``, ``n_users_`` and ``n_likes_`` that it learned from
+            or held out, ``n_epochs_``, the passes that what is kept has learned from, and
+            ``fingerprint_``, a hash of all that was given.
         """
         parameters = self.parameters
         random = np.random.default_rng(parameters.random_state)
@@ -206,6 +211,8 @@ class TwoTower:
             ),
         )
         self.n_user_attributes_ = user_features.shape[1]
+        histories = _some_users(histories, parameters.max_users, random)
+        self.n_users_, self.n_likes_ = int((histories.lengths > 0).sum()), len(histories.items)
         learned, *held_out = hold_out_last(histories, parameters.validation_users, random)
         n_likes = np.bincount(learned.items, minlength=n_items)
         self.has_id_ = (n_likes > 0).astype(np.float32)
@@ -739,9 +746,9 @@ def two_tower_fits(
         tower = model.user_tower(item_keys, names[Columns.USER_KEY])
         fit = {
             Columns.FOLD: fold,
-            Columns.N_USERS: int((histories.lengths > 0).sum()),
+            Columns.N_USERS: model.n_users_,
             Columns.N_ITEMS: len(tower.item_keys),
-            "n_likes": len(histories.items),
+            "n_likes": model.n_likes_,
             "n_epochs": tower.n_epochs,
             "artifact": tower.to_text(),
         }
@@ -881,6 +888,16 @@ def _fastest_device() -> str:
 
 def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
     return csr_matrix((n, 0), dtype=np.float32) if features is None else features
+
+
+def _some_users(histories: Histories, n: int | None, random: np.random.Generator) -> Histories:
+    """Keep the actions of n users who have any; the others stay without."""
+    active = np.flatnonzero(histories.lengths)
+    if n is None or len(active) <= n:
+        return histories
+    is_drawn = np.zeros(len(histories), dtype=bool)
+    is_drawn[random.choice(active, n, replace=False)] = True
+    return histories.only(is_drawn[histories.users])
 
 
 def _factorize(

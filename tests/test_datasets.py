@@ -7,9 +7,11 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
 
+import duckdb
 import jinja2
 import pytest
 import yaml
@@ -30,6 +32,8 @@ LISTENS = {
 @pytest.fixture(autouse=True)
 def fetcher(monkeypatch):
     """The module fetch.py, which cannot download."""
+    # As a script it finds generate.py beside it.
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
     spec = importlib.util.spec_from_file_location("fetch", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -85,8 +89,12 @@ def test_registry_and_project_know_the_same_data_sets(fetcher):
 
 def test_registry_entries_are_complete(fetcher):
     for name, entry in fetcher.read_registry().items():
-        assert {"title", "method", "address", "archive", "checksum", "size"} <= set(entry)
+        assert {"title", "method", "size", "files", "licence"} <= set(entry)
         assert entry["files"]
+        if entry["method"] in fetcher.GENERATED:
+            assert entry["seed"] and {"n_events", "n_copies"} & set(entry)
+            continue
+        assert {"address", "archive", "checksum"} <= set(entry)
         # Every licence says what the data may be used for, what to cite, and where its terms are.
         assert " use" in entry["licence"] and "cites" in entry["licence"]
         assert "https://doi.org/10." in entry["licence"]
@@ -383,3 +391,111 @@ def test_command_line(tmp_path, into):
     refused = subprocess.run(command, capture_output=True, text=True)
     assert refused.returncode == 1
     assert len(refused.stderr.splitlines()) == 1
+
+
+# ---------- data sets that are made ----------
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small synthetic data set: its folder, and itself as tables."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PROJECT / "datasets"))
+        from generate import generate
+
+    folder = tmp_path_factory.mktemp("synthetic")
+    generate({"method": "synthetic", "n_events": 60_000, "seed": "foryou"}, folder)
+    again = tmp_path_factory.mktemp("again")
+    generate({"method": "synthetic", "n_events": 60_000, "seed": "foryou"}, again)
+    with duckdb.connect() as connection:
+        for name in ("ratings", "movies", "tags"):
+            connection.read_csv(str(folder / f"{name}.csv")).create(name)
+        yield folder, again, connection
+
+
+def test_the_same_seed_makes_the_same_files(made):
+    folder, again, _ = made
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "movies.csv", "ratings.csv", "tags.csv",
+    ]  # fmt: skip
+    for path in folder.iterdir():
+        assert path.read_bytes() == (again / path.name).read_bytes()
+
+
+def test_synthetic_ratings_have_the_shape_of_real_ones(made):
+    *_, connection = made
+
+    def one(query):
+        return connection.sql(query).fetchone()
+
+    n_ratings, n_users, n_pairs, low, high = one(
+        'select count(*), count(distinct "userId"), count(distinct ("userId", "movieId")),'
+        " min(rating), max(rating) from ratings"
+    )
+    assert 25_000 < n_ratings < 80_000 and n_pairs == n_ratings
+    assert (low, high) == (0.5, 5.0) and n_users == 390
+    # Half of the users have rated a few dozen, one in a hundred many hundreds.
+    median, most = one(
+        "select median(n), quantile_disc(n, 0.99) from"
+        ' (select count(*) as n from ratings group by "userId")'
+    )
+    assert 35 < median < 80 and most > 4 * median
+    # Nothing is rated before the year in which it came out, and all that is rated is listed.
+    assert one(
+        "select count(*), count(title), count_if(year(to_timestamp(timestamp)) < cast("
+        "regexp_extract(title, '\\((\\d{4})\\)$', 1) as integer))"
+        ' from ratings left join movies using ("movieId")'
+    ) == (n_ratings, n_ratings, 0)
+    (n_tags,) = one('select count(*) from tags semi join ratings using ("userId", "movieId")')
+    assert 0.03 < n_tags / n_ratings < 0.05 and one("select count(*) from tags") == (n_tags,)
+
+
+def test_people_of_a_taste_rate_the_same_items(made):
+    """Top pairs of items share more raters than popularity alone would give."""
+    *_, connection = made
+    (lift,) = connection.sql(
+        """
+        with liked as (select "userId" as u, "movieId" as i from ratings where rating >= 4),
+        totals as (select i, count(*) as n from liked group by i having count(*) >= 20),
+        pairs as (
+            select a.i as i, b.i as j, count(*) as n
+            from liked as a inner join liked as b on a.u = b.u and a.i < b.i
+            group by all
+        )
+        select quantile_cont(pairs.n * 390.0 / (one.n * other.n), 0.99)
+        from pairs inner join totals as one on pairs.i = one.i
+        inner join totals as other on pairs.j = other.i
+        """
+    ).fetchone()
+    assert lift > 2
+
+
+def test_an_expansion_keeps_how_people_rate(fetcher, tmp_path, into):
+    ratings = "".join(
+        f"{user}::{item}::{1 + (user * item) % 5}::{978300000 + 1000 * user + item}\n"
+        for user in range(1, 21)
+        for item in range(1, 31)
+        if (user + item) % 3
+    )
+    files = {
+        "ratings.dat": ratings,
+        "movies.dat": "".join(f"{item}::Film {item} (1990)::Drama\n" for item in range(1, 31)),
+        "users.dat": "".join(f"{user}::F::25::4::00000\n" for user in range(1, 21)),
+    }
+    fetcher.fetch("ml-1m", into, zipped(tmp_path / "any.zip", files))
+    registry = fetcher.read_registry()
+    folder = fetcher.fetch("ml-1m-x5", into, registry=registry)
+    made = [line.split("::") for line in (folder / "ratings.dat").read_text().splitlines()]
+    real = [line.split("::") for line in ratings.splitlines()]
+    assert len(made) == 5 * len(real) == len({(user, item) for user, item, *_ in made})
+    assert Counter(rating for *_, rating, _ in made) == {
+        rating: 5 * n for rating, n in Counter(rating for *_, rating, _ in real).items()
+    }
+    # Every copy of a user rates as much as the user, and each item through one of its versions.
+    assert Counter(Counter(user for user, *_ in made).values()) == {
+        n: 5 * times for n, times in Counter(Counter(user for user, *_ in real).values()).items()
+    }
+    versions = {int(item) for _, item, *_ in made}
+    assert max(versions) > 30 and {(item - 1) % 30 for item in versions} == set(range(30))
+    assert "Film 7 [2] (1990)" in (folder / "movies.dat").read_text()
+    assert len((folder / "users.dat").read_text().splitlines()) == 100

@@ -179,13 +179,13 @@ def test_blocks_are_all_the_users_once():
     with duckdb.connect() as session:
         session.execute(
             "create view v as select 'f' as fold, user_key, 1 as item_key from range(7) as u"
-            " (user_key) where coalesce(user_key % getvariable('n_blocks')"
-            " = getvariable('current_block'), true)"
+            " (user_key) where user_key between getvariable('first_user') and"
+            " getvariable('last_user')"
         )
         fold_users = pa.table({"fold": ["f"] * 7, "user_key": list(range(7))})
         reader = BlockReader(session, session.query("select * from v"), fold_users, 3)
         blocks = [block["user_key"].to_pylist() for block in reader.blocks("f")]
-    assert blocks == [[0, 3, 6], [1, 4], [2, 5]]
+    assert blocks == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 # ---------- the default data ----------

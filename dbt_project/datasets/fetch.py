@@ -147,7 +147,7 @@ def _generate(entry: dict, unpacked: Path, into: Path, registry: dict[str, dict]
     print(f"Making {entry['title']}, about {entry['size']}.", flush=True)
     real = fetch(entry["of"], into, registry=registry) if "of" in entry else None
     generate(entry, unpacked, real)
-    return entry["files"]
+    return entry["files"] | entry.get("optional_files", {})
 
 
 def _of_category(entry: dict) -> dict:

@@ -54,40 +54,19 @@ def _draw(connection: duckdb.DuckDBPyConnection, n_events: int, folder: Path) ->
     connection.sql(_sql("tags")).write_csv(str(folder / "tags.csv"), header=True)
 
 
-def _expand(
-    connection: duckdb.DuckDBPyConnection, n_copies: int, real: Path, folder: Path
-) -> None:
-    columns = {
-        "ratings": ["user_id", "movie_id", "rating", "timestamp"],
-        "users": ["user_id", "gender", "age", "occupation", "zip_code"],
-        "movies": ["movie_id", "title", "genres"],
-    }
-    # The files are in Latin-1, and so are those that are written.
-    for name, names in columns.items():
-        read = connection.read_csv(
-            str(real / f"{name}.dat"),
-            sep="::",
-            header=False,
-            names=names,
-            all_varchar=True,
-            quotechar="",
-            encoding="latin-1",
-        )
-        read.create(f"real_{name}")
+def _expand(connection: duckdb.DuckDBPyConnection, n_copies: int, real: Path, folder: Path) -> None:
+    connection.execute("set variable real = $1", [str(real)])
     connection.execute("set variable n_copies = $1", [n_copies])
     connection.execute(_sql("expansion"))
-    for name, names in columns.items():
-        _write_dat(connection, name, names, folder / f"{name}.dat")
+    for name in ("ratings", "users", "movies"):
+        _write_dat(connection.table(name), folder / f"{name}.dat")
 
 
-def _write_dat(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: list[str], path: Path
-) -> None:
-    """Write a table as MovieLens 1M does: columns parted by two colons, in Latin-1."""
-    order = ", ".join(columns[:2])
-    rows = connection.sql(f"select concat_ws('::', {', '.join(columns)}) from {name} order by {order}")
+def _write_dat(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
+    """Write rows as MovieLens 1M does: columns parted by two colons, in Latin-1."""
+    lines = rows.order("all").project(f"concat_ws('::', {', '.join(rows.columns)})")
     with path.open("w", encoding="latin-1", newline="\n") as file:
-        while block := rows.fetchmany(100_000):
+        while block := lines.fetchmany(100_000):
             file.writelines(f"{line}\n" for (line,) in block)
 
 

@@ -59,6 +59,7 @@
         'random_test_share': [0, 1, true, false],
         'random_split_seed': [0, none, true, false],
         'max_candidate_users': [0, none, false, true],
+        'two_tower_max_users': [0, none, false, true],
         'trending_half_life_days': [0, none, false, false],
         'segment_shrinkage': [0, none, true, false],
         'content_max_df': [0, 1, false, false],
@@ -123,7 +124,7 @@
     {%- set spelt_out = [
         'data_dir', 'datasets', 'amazon_category', 'event_log', 'value_ranges', 'as_of', 'not_before',
         'event_weights', 'positive_thresholds', 'event_aggregations', 'weight_transforms',
-        'custom', 'attach', 'folds', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
+        'custom', 'attach', 'by_events', 'folds', 'tune_cutoff', 'holdout_cutoff', 'segment_attributes',
         'metric_segments', 'metric_ks', 'candidate_recall_ks', 'content_text_kinds',
         'content_kind_weights', 'content_encoder', 'embedding_kind', 'blend_weights',
         'blend_weights_by_split', 'dedupe_attribute', 'max_per_attribute', 'sponsored_slots',
@@ -247,6 +248,31 @@
         {%- do problems.append(name ~ ': must be a text or null, is ' ~ var(name)) -%}
     {%- endfor -%}
 
+    {#- What a build of many events does more cheaply. -#}
+    {%- if var('by_events') is not mapping -%}
+        {%- do problems.append('by_events: must be var → {events: value}, is ' ~ var('by_events')) -%}
+    {%- else -%}
+        {%- for name, values in var('by_events').items() -%}
+            {%- if name not in by_events_vars() -%}
+                {%- do problems.append(
+                    'by_events: ' ~ name ~ ' is no var that size may change; those are '
+                    ~ by_events_vars() | join(', ')
+                ) -%}
+            {%- elif values is not mapping or values | reject('integer') | list
+                or values | list | sort | first != 0 -%}
+                {%- do problems.append(
+                    'by_events: ' ~ name ~ ' must be {0: its default, events: value, …}, is ' ~ values
+                ) -%}
+            {%- else -%}
+                {%- for value in values.values() if value is boolean
+                    or not (value is integer and value >= 1 or value is none and values[0] is none) -%}
+                    {%- do problems.append(
+                        'by_events: ' ~ name ~ ' must have whole numbers above 0, has ' ~ value
+                    ) -%}
+                {%- endfor -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
     {#- Times: t1 before t2, each of them readable. -#}
     {%- set cutoffs = [] -%}
     {%- for name in ['tune_cutoff', 'holdout_cutoff'] -%}

@@ -83,7 +83,7 @@ final as (
     from scored
     semi join fold_items using (fold, item_key)
     anti join user_items using (fold, user_key, item_key)
-    qualify rank <= {{ var('candidates_k') }}
+    qualify rank <= {{ sized('candidates_k') }}
 
 )
 

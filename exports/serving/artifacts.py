@@ -439,15 +439,16 @@ def _pools(
         inner join ranking.candidate_scores as scores using (fold, user_key, item_key)
         where
             pool.fold = 'live'
-            and pool.user_key % getvariable('n_blocks') = getvariable('current_block')
+            and pool.user_key between getvariable('first_user') and getvariable('last_user')
         order by pool.user_key, pool.rank
     """
-    n_users = _one(cursor, "select count(*) from folds.fold_users where fold = 'live'")
-    n_blocks = max(1, -(-n_users // USERS_PER_BLOCK))
+    users = cursor.sql("select user_key from folds.fold_users where fold = 'live' order by user_key")
+    users = [user for (user,) in users.fetchall()]
     cursor.execute("set variable current_fold = 'live'")
-    cursor.execute("set variable n_blocks = $1", [n_blocks])
-    for block in range(n_blocks):
-        cursor.execute("set variable current_block = $1", [block])
+    for start in range(0, len(users), USERS_PER_BLOCK):
+        block = users[start : start + USERS_PER_BLOCK]
+        cursor.execute("set variable first_user = $1", [block[0]])
+        cursor.execute("set variable last_user = $1", [block[-1]])
         yield from _batches(cursor.sql(query))
 
 

@@ -1,6 +1,6 @@
 -- A real data set many times over, after Belletti et al., Scalable Realistic Recommendation Datasets
 -- through Fractal Expansions (2019): the matrix of ratings is put in the place of each cell of a
--- small one. Variables: seed, n_copies; tables of the real set: real_ratings, real_movies, real_users.
+-- small one. Variables: seed, n_copies, real: the folder of the real set, as MovieLens 1M.
 --
 -- Every user is there n_copies times, every item n_versions times. A copy of a user rates one version of
 -- each item that the user rated: so users keep how much they rate, how, and with what beside it; the
@@ -9,6 +9,27 @@
 create macro bits(name, id, part) as cast(
     ('0x' || substr(md5(getvariable('seed') || name || id), 1 + 8 * part, 8)) as ubigint
 ) / 4294967296.0;
+
+create table real_ratings as
+select *
+from read_csv(
+    getvariable('real') || '/ratings.dat', names = ['user_id', 'movie_id', 'rating', 'timestamp'], delim = '::',
+    header = false, all_varchar = true, quote = '', escape = '', encoding = 'latin-1'
+);
+
+create table real_movies as
+select *
+from read_csv(
+    getvariable('real') || '/movies.dat', names = ['movie_id', 'title', 'genres'], delim = '::',
+    header = false, all_varchar = true, quote = '', escape = '', encoding = 'latin-1'
+);
+
+create table real_users as
+select *
+from read_csv(
+    getvariable('real') || '/users.dat', names = ['user_id', 'gender', 'age', 'occupation', 'zip_code'], delim = '::',
+    header = false, all_varchar = true, quote = '', escape = '', encoding = 'latin-1'
+);
 
 create table settings as
 select

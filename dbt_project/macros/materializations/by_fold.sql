@@ -26,25 +26,20 @@
     {%- set per_block = var('users_per_block') if config.get('in_blocks_of_users') else none -%}
     {% for fold in run_query('select fold from ' ~ folds ~ ' order by fold').columns[0].values() %}
         {% do run_query('set variable current_fold = ' ~ quoted(fold)) %}
-        {%- set n_users = run_query(
-            'select count(*) from ' ~ graph.nodes['model.foryou.fold_users'].relation_name
-            ~ ' where fold = ' ~ quoted(fold)
-        ).columns[0].values()[0] if per_block else 1 -%}
-        {%- set n_blocks = [(n_users / (per_block or 1)) | round(0, 'ceil') | int, 1] | max -%}
-        {% for block in range(n_blocks) %}
+        {% for first_user, last_user in blocks_of_users(fold, per_block) %}
             {% if per_block %}
-                {% do run_query('set variable n_blocks = ' ~ n_blocks) %}
-                {% do run_query('set variable current_block = ' ~ block) %}
+                {% do run_query('set variable first_user = ' ~ first_user) %}
+                {% do run_query('set variable last_user = ' ~ last_user) %}
             {% endif %}
-            {% call statement('fold_' ~ fold ~ '_' ~ block) -%}
+            {% call statement('fold_' ~ fold ~ '_' ~ loop.index) -%}
                 insert into {{ target_relation.include(database=false) }}
                 {{ compiled_code }}
             {%- endcall %}
         {% endfor %}
     {% endfor %}
     {% if per_block %}
-        {% do run_query('reset variable n_blocks') %}
-        {% do run_query('reset variable current_block') %}
+        {% do run_query('reset variable first_user') %}
+        {% do run_query('reset variable last_user') %}
     {% endif %}
     {% do run_query('reset variable current_fold') %}
 
@@ -55,3 +50,21 @@
 
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+{#- The ranges of keys that hold so many users of a fold each, and together every key. -#}
+{% macro blocks_of_users(fold, per_block) -%}
+    {%- if not per_block -%}
+        {%- do return([[none, none]]) -%}
+    {%- endif -%}
+    {%- set firsts = run_query(
+        'with numbered as (select user_key, (row_number() over (order by user_key) - 1) // ' ~ per_block
+        ~ ' as block from ' ~ graph.nodes['model.foryou.fold_users'].relation_name
+        ~ ' where fold = ' ~ quoted(fold)
+        ~ ') select min(user_key) from numbered where block > 0 group by block order by block'
+    ).columns[0].values() | map('int') | list -%}
+    {%- set blocks = [] -%}
+    {%- for first_user in [0] + firsts -%}
+        {%- do blocks.append([first_user, (firsts + [2147483648])[loop.index0] - 1]) -%}
+    {%- endfor -%}
+    {%- do return(blocks) -%}
+{%- endmacro %}

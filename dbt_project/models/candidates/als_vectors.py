@@ -1,11 +1,13 @@
 """One row per fold, entity and key: the factors of users and items by implicit ALS."""
 
 from models_py.als import ALSParameters, als_vectors
+from models_py.choices import Choices
 
 
 def model(dbt, session):
     """Read the ref as Arrow, fit, return Arrow."""
+    choices = Choices(dbt.ref("build_choices").to_arrow_table())
     return als_vectors(
         user_items=dbt.ref("user_items").to_arrow_table(),
-        parameters=ALSParameters(**dbt.config.get("parameters")),
+        parameters=ALSParameters(**choices.over(dbt.config.get("parameters"), "als_")),
     )

@@ -73,7 +73,7 @@ strongest_terms as (
     from user_terms
     qualify row_number() over (
         partition by fold, user_key order by weight desc, term
-    ) <= {{ var('content_profile_terms') }}
+    ) <= {{ sized('content_profile_terms') }}
 
 ),
 
@@ -130,7 +130,7 @@ places_of_terms as (
     inner join item_terms on places.item_key = item_terms.item_key
     qualify row_number() over (
         partition by places.fold, item_terms.term order by item_terms.weight desc, places.place
-    ) <= {{ var('content_term_items') }}
+    ) <= {{ sized('content_term_items') }}
 
 ),
 
@@ -177,7 +177,7 @@ best as (
         ) as rank
     from scored
     anti join met using (fold, user_key, place)
-    qualify rank <= {{ var('candidates_k') }}
+    qualify rank <= {{ sized('candidates_k') }}
 
 ),
 

@@ -10,6 +10,6 @@
 {{ neighbor_candidates(
     'cooccurrence',
     'item_neighbors',
-    var('cooccurrence_history'),
+    sized('cooccurrence_history'),
     var('cooccurrence_history_decay'),
 ) }}

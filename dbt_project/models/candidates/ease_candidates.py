@@ -1,14 +1,16 @@
 """One row per fold, user and proposed item: the linear model EASE."""
 
+from models_py.choices import Choices
 from models_py.ease import EASEParameters, ease_candidates
 
 
 def model(dbt, session):
     """Read the refs as Arrow, fit and propose, return Arrow."""
+    choices = Choices(dbt.ref("build_choices").to_arrow_table())
     return ease_candidates(
         user_items=dbt.ref("user_items").to_arrow_table(),
         users=dbt.ref("fold_users").to_arrow_table(),
         items=dbt.ref("fold_items").to_arrow_table(),
-        k=dbt.config.get("k"),
-        parameters=EASEParameters(**dbt.config.get("parameters")),
+        k=choices.of("candidates_k", dbt.config.get("k")),
+        parameters=EASEParameters(**choices.over(dbt.config.get("parameters"), "ease_")),
     )

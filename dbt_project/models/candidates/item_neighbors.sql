@@ -69,7 +69,7 @@ pairs as (
             older.fold = newer.fold
             and older.user_key = newer.user_key
             and older.recency_rank > newer.recency_rank
-            and older.recency_rank <= newer.recency_rank + {{ var('cooccurrence_window') }}
+            and older.recency_rank <= newer.recency_rank + {{ sized('cooccurrence_window') }}
     group by all
 
 ),
@@ -120,7 +120,7 @@ scored as (
 
 final as (
 
-    {{ top_neighbors('scored', var('cooccurrence_neighbors')) | indent(4) }}
+    {{ top_neighbors('scored', sized('cooccurrence_neighbors')) | indent(4) }}
 
 )
 

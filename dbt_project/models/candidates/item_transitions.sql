@@ -73,7 +73,7 @@ scored as (
 
 final as (
 
-    {{ top_neighbors('scored', var('transitions_neighbors')) | indent(4) }}
+    {{ top_neighbors('scored', sized('transitions_neighbors')) | indent(4) }}
 
 )
 

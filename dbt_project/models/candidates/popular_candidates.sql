@@ -26,7 +26,7 @@ scored_items as (
 
 final as (
 
-    {{ top_unseen('popular', 'scored_items', var('candidates_k')) | indent(4) }}
+    {{ top_unseen('popular', 'scored_items', sized('candidates_k')) | indent(4) }}
 
 )
 

@@ -27,7 +27,7 @@ scored_items as (
 final as (
 
     {{ top_unseen(
-        'popular_in_segment', 'scored_items', var('candidates_k'), audience='segment'
+        'popular_in_segment', 'scored_items', sized('candidates_k'), audience='segment'
     ) | indent(4) }}
 
 )

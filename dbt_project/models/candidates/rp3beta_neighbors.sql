@@ -19,7 +19,7 @@ likes as (
         user_key,
         item_key
     from user_items
-    where is_positive and recency_rank <= {{ var('rp3beta_max_history') }}
+    where is_positive and recency_rank <= {{ sized('rp3beta_max_history') }}
 
 ),
 
@@ -115,7 +115,7 @@ scored as (
 
 final as (
 
-    {{ top_neighbors('scored', var('rp3beta_neighbors')) | indent(4) }}
+    {{ top_neighbors('scored', sized('rp3beta_neighbors')) | indent(4) }}
 
 )
 

@@ -252,7 +252,7 @@ final as (
     anti join user_items using (fold, user_key, item_key)
     -- What was asked about is known to the user.
     anti join answers using (fold, user_key, item_key)
-    qualify rank <= {{ var('candidates_k') }}
+    qualify rank <= {{ sized('candidates_k') }}
 
 )
 

@@ -27,7 +27,7 @@ scored_items as (
 
 final as (
 
-    {{ top_unseen('trending', 'scored_items', var('candidates_k')) | indent(4) }}
+    {{ top_unseen('trending', 'scored_items', sized('candidates_k')) | indent(4) }}
 
 )
 

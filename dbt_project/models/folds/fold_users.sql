@@ -82,8 +82,8 @@ final as (
         is_cold,
         n_test_positives
     from eligible
-    {%- if var('max_candidate_users') is not none %}
-    where not is_evaluated or draw <= {{ var('max_candidate_users') }}
+    {%- if sized('max_candidate_users') is not none %}
+    where not is_evaluated or draw <= {{ sized('max_candidate_users') }}
     {%- endif %}
 
 )

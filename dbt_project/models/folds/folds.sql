@@ -1,5 +1,6 @@
 -- One row per fold: a cutoff, what is learned from before it and tested after it. The folds before
--- `tune` end where the next one begins.
+-- `tune` end where the next one begins. Everything below heeds what the size of the data asks for.
+-- depends_on: {{ ref('build_choices') }}
 
 with interactions as (
 

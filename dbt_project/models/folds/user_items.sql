@@ -1,9 +1,13 @@
+{{ config(materialized='by_fold') }}
+
 -- One row per fold, user and item that the user has met in training: what must not be proposed
--- again, and, where is_positive, what can be learned from.
+-- again, and, where is_positive, what can be learned from. In the order of users, so that reading a
+-- few of them is reading little.
 
 with fold_user_items as (
 
     select * from {{ ref('fold_user_items') }}
+    where {{ in_current_fold() }}
 
 ),
 
@@ -37,3 +41,4 @@ final as (
 )
 
 select * from final
+order by user_key

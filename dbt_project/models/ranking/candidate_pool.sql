@@ -36,7 +36,7 @@ final as (
             ) as integer
         ) as rank
     from fused
-    qualify rank <= {{ var('ranked_k') }}
+    qualify rank <= {{ sized('ranked_k') }}
 
 )
 

@@ -69,7 +69,7 @@ placed as (
 final as (
 
     select * from placed
-    where place <= {{ var('exploration_items') }}
+    where place <= {{ sized('exploration_items') }}
 
 )
 

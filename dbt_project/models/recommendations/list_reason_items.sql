@@ -17,7 +17,7 @@
 }.items() | selectattr(0, 'in', ['cooccurrence', 'ease'] + active_sources())) %}
 {#- source → the last likes that it reads, and how much less it heeds each older one. -#}
 {%- set histories = {
-    'cooccurrence': [var('cooccurrence_history'), var('cooccurrence_history_decay')],
+    'cooccurrence': [sized('cooccurrence_history'), var('cooccurrence_history_decay')],
     'transitions': [var('transitions_history'), var('transitions_history_decay')],
     'content': [var('content_history'), var('content_history_decay')],
     'rp3beta': [var('reason_history'), var('rp3beta_history_decay')],
