@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tests.benchmarks import cold_start, protocols, realtime, serving
+from tests.benchmarks import cold_start, growth, protocols, realtime, serving
 
 
 def test_a_split_of_ones_own_is_measured_by_the_dag(tmp_path, monkeypatch, capfd):
@@ -316,3 +316,38 @@ def test_posted_is_compared_with_the_same_users_and_with_a_build_that_knew():
     assert of_ndcg["posted"] == pytest.approx(2 / np.log2(3) / 3)
     assert of_long_hits["nightly"] == pytest.approx(2 / 3)
     assert of_mrr["nightly"] == pytest.approx((1 / 11 + 1 / 2) / 3)
+
+
+def test_growth_of_each_model_is_the_slope_of_the_logarithms(built):
+    """A join that grows as the square from 1 to 5, a scan, and a model that smaller ones lack."""
+
+    def taken(seconds, n_rows=None):
+        return growth.Taken(seconds, 10**9, 0, n_rows, 0)
+
+    seconds = {1: (2.0, 1.0, 0.01), 5: (50.0, 5.0, 0.05), 25: (500.0, 25.0, 0.1)}
+    sizes = {
+        f"{n}m": growth.Size(
+            n * 10**6,
+            taken(join + scan),
+            {"join": taken(join, n), "scan": taken(scan, n), "tiny": taken(tiny, n)}
+            | ({"late": taken(3.0)} if n == 25 else {}),
+        )
+        for n, (join, scan, tiny) in seconds.items()
+    }
+    rows = growth.growth(sizes, limit=1.2)
+    assert [row["model"] for row in rows] == ["join", "scan", "late", "others (1)", "whole run"]
+    join, scan, late, others, _ = rows
+    assert join["exponent_last"] == pytest.approx(np.log(10) / np.log(5), abs=1e-5)
+    assert join["exponent_overall"] == pytest.approx(np.log(250) / np.log(25), abs=1e-5)
+    assert scan["exponent_last"] == scan["exponent_overall"] == 1
+    assert late["exponent_last"] is late["taken"]["5m"] is None
+    assert [row["is_above_limit"] for row in rows] == [True, False, False, False, True]
+    assert others["taken"]["5m"]["seconds"] == 0.05
+    line = growth.as_markdown(rows, sizes, limit=1.2).splitlines()[4]
+    assert line.startswith(
+        "| join | 2.0 | 50.0 | 500.0 | 1.00 | 1.00 | 1.00 | 1 | 5 | 25 | **1.43**"
+    )
+    # What a build writes down can be read.
+    size = growth.read(built.database)
+    assert size.n_events == 100_000 and size.models["interactions"].n_rows == 100_000
+    assert size.run.peak_memory_bytes >= size.models["als_vectors"].peak_memory_bytes > 0

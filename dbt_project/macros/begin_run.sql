@@ -20,6 +20,13 @@
             duration_seconds double not null,
             primary key (run_id, node_id)
         );
+        -- Warehouses that were built before these columns were thought of get them, too.
+        {%- for column in ['peak_memory_bytes', 'peak_spill_bytes'] %}
+        alter table builds.runs add column if not exists {{ column }} bigint;
+        {%- endfor %}
+        {%- for column in ['n_rows', 'n_bytes', 'peak_memory_bytes', 'peak_spill_bytes'] %}
+        alter table builds.run_results add column if not exists {{ column }} bigint;
+        {%- endfor %}
         insert into builds.runs (run_id, ran_at, command) values (
             '{{ invocation_id }}',
             {{ run_began_at() }},
