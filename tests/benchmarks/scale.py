@@ -149,6 +149,7 @@ def apart(work: Callable, *arguments: object) -> object:
 def asked(database: Path, query: str, parameters: tuple) -> list[tuple]:
     """Ask a database that was built."""
     with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("set enable_progress_bar = false")
         return connection.execute(query, parameters).fetchall()
 
 
@@ -297,6 +298,7 @@ class Bench:
 
 def size_of(data: Path) -> dict[str, int]:
     """Ratings, users and items of a data set."""
+    duckdb.execute("set enable_progress_bar = false")
     [counts] = duckdb.execute(
         'select count(*), count(distinct "userId"), count(distinct "movieId") from read_csv($1)',
         [str(data / "ratings.csv")],
