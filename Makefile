@@ -46,6 +46,9 @@ TUNE ?=
 KEEP ?= 5
 # What `make bench-serving` measures.
 RUNS ?= million
+# Folders of `make bench-scale` for its pipeline; what it measures, if not all.
+PIPELINE_DATA ?=
+PARTS ?=
 # The boards that `make boards` draws, if not all, and whom the one about one user is about.
 BOARD ?=
 USER_ID ?=
@@ -82,7 +85,7 @@ CODE := $(sort $(shell find dbt_project models_py -type f \
     -not -path 'dbt_project/tuning/*' -not -path 'dbt_project/charts/*' -not -name dbt_charts.yml \
     -not -path '*/__pycache__/*' -not -name '.*')) profiles.yml
 
-.PHONY: help build data init publish boards boards-serve boards-pictures superset superset-check metrics serve bench-serving features tune backtest experiment-plan test bench docs clean FORCE
+.PHONY: help build data init publish boards boards-serve boards-pictures superset superset-check metrics serve bench-serving bench-scale features tune backtest experiment-plan test bench docs clean FORCE
 
 help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -173,6 +176,10 @@ serve: .venv/.installed ## serve what was published on http://127.0.0.1:8000 (se
 bench-serving: .venv/.installed ## time the online service: RUNS="million ml-1m soak", DATA= the folder of ml-1m
 	@$(BIN)/python tests/benchmarks/serving.py $(RUNS) $(if $(DATA),--data "$$DATA")
 
+bench-scale: .venv/.installed .venv-bench/.installed ## time us beside implicit, Polars, RecTools, ranx: DATA= a folder like ml-25m, PIPELINE_DATA=, PARTS=
+	@$(BIN)/python tests/benchmarks/scale.py "$${DATA:-data/ml-25m}" \
+	    $(if $(PIPELINE_DATA),--pipeline-data $(PIPELINE_DATA)) $(if $(PARTS),--parts $(PARTS))
+
 docs: target/built ## write the dbt docs as one page
 	$(BIN)/dbt docs generate --static $(DBT_OPTIONS) $(DBT_VARS)
 	@mkdir -p target/docs
@@ -198,6 +205,12 @@ clean: ## remove what was built (not the data, not .venv)
 	    "Name another one: make superset SUPERSET_PYTHON=python3.12" >&2; exit 1; }
 	$(SUPERSET_PYTHON) -m venv --clear .venv-superset
 	.venv-superset/bin/python -m pip install --disable-pip-version-check -r $<
+	@touch $@
+
+# Libraries that foryou is compared with, 1.1 GB; `make clean` leaves it.
+.venv-bench/.installed: tests/benchmarks/rivals/requirements.txt
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@
 
 # fetch.py looks every time whether the files are there; the folder is only newer if it fetched.

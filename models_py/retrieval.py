@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 import pyarrow as pa
+from implicit.cpu.topk import topk
 from scipy.sparse import csr_matrix
 
+from models_py.als import one_blas_thread
 from models_py.columns import ANN_RECALL, CANDIDATES, ITEM, USER, Columns
 from models_py.tables import (
     CELLS_PER_BLOCK,
@@ -149,8 +151,58 @@ class VectorIndex:
             self.index_.hnsw.efSearch = max(k, self.parameters.hnsw_ef_search)
         scores, places = self.index_.search(queries, k)
         scores[places < 0] = -np.inf
-        order = np.lexsort((places, -scores), axis=-1)
-        return np.take_along_axis(places, order, 1), np.take_along_axis(scores, order, 1)
+        return _in_order(places, scores)
+
+    def search_unseen(
+        self, queries: np.ndarray, seen: csr_matrix, k: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the items with the largest inner product among those that a user has not met.
+
+        Parameters
+        ----------
+        queries : float array, shape (n, d)
+            A vector for each user.
+        seen : csr_matrix, shape (n, n_items)
+            Whatever a user has met; indices sorted.
+        k : int
+            Items a user, at most.
+
+        Returns
+        -------
+        tuple of arrays, shape (n, min(k, n_items))
+            As of :meth:`search`. Where fewer are left, the rest scores -inf.
+        """
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        k = min(k, len(self.vectors_))
+        if self.index_type_ != EXACT:
+            return _without(seen, *self.search(queries, k + int(np.diff(seen.indptr).max())), k)
+        # Every item is compared anyway: leaving out what was met before the best are picked is
+        # less work than picking as many more.
+        with one_blas_thread():
+            places, scores = topk(self.vectors_, queries, k, filter_query_items=seen)
+        scores[scores == np.finfo(np.float32).min] = -np.inf
+        return _in_order(places, scores)
+
+
+def _in_order(places: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.lexsort((places, -scores), axis=-1)
+    return np.take_along_axis(places, order, 1), np.take_along_axis(scores, order, 1)
+
+
+def _without(
+    seen: csr_matrix, places: np.ndarray, scores: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    # A pair as one number; those that were seen are in ascending order.
+    n_users, n_items = seen.shape
+    rows = np.repeat(np.arange(n_users, dtype=np.int64), np.diff(seen.indptr))
+    pairs = rows * n_items + seen.indices
+    found = np.arange(n_users)[:, None] * n_items + places
+    at = np.searchsorted(pairs, found).clip(max=max(0, len(pairs) - 1))
+    left_out = (pairs[at] == found) if len(pairs) else np.zeros(found.shape, dtype=bool)
+    left_out |= np.isneginf(scores)
+    scores[left_out] = -np.inf
+    kept = np.argsort(left_out, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(places, kept, 1), np.take_along_axis(scores, kept, 1)
 
 
 def vector_candidates(
@@ -193,7 +245,7 @@ def vector_candidates(
             ):
                 seen = _seen(met, user_keys, item_keys)
                 for rows in _blocks_of_like_history(seen, k):
-                    places, scores = _unseen(index, queries[rows], seen[rows], k)
+                    places, scores = index.search_unseen(queries[rows], seen[rows], k)
                     yield candidate_rows(fold, source, user_keys[rows], item_keys[places], scores)
 
     return pa.RecordBatchReader.from_batches(CANDIDATES, blocks())
@@ -299,15 +351,21 @@ def _searches(vectors, users, items, fold, parameters):
 
 
 def _seen(met: pa.Table, user_keys: np.ndarray, item_keys: np.ndarray) -> csr_matrix:
-    users, items = met[Columns.USER_KEY].to_numpy(), met[Columns.ITEM_KEY].to_numpy()
-    rows, columns = np.searchsorted(user_keys, users), np.searchsorted(item_keys, items)
-    rows, columns = rows.clip(max=len(user_keys) - 1), columns.clip(max=len(item_keys) - 1)
-    known = (user_keys[rows] == users) & (item_keys[columns] == items)
+    rows = _places_among(user_keys, met[Columns.USER_KEY].to_numpy())
+    columns = _places_among(item_keys, met[Columns.ITEM_KEY].to_numpy())
+    known = (rows >= 0) & (columns >= 0)
     rows, columns = rows[known], columns[known]
     shape = (len(user_keys), len(item_keys))
     seen = csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape)
     seen.sort_indices()
     return seen
+
+
+def _places_among(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where each key stands, -1 where it does not. Keys are small and dense."""
+    places = np.full(max(keys.max(initial=0), wanted.max(initial=0)) + 1, -1, dtype=np.int32)
+    places[keys] = np.arange(len(keys), dtype=np.int32)
+    return places[wanted]
 
 
 def _blocks_of_like_history(seen: csr_matrix, k: int) -> Iterator[np.ndarray]:
@@ -319,20 +377,3 @@ def _blocks_of_like_history(seen: csr_matrix, k: int) -> Iterator[np.ndarray]:
         n = max(1, CELLS_PER_BLOCK // 4 // (k + n_seen[order[start]]))
         yield order[start : start + n]
         start += n
-
-
-def _unseen(
-    index: VectorIndex, queries: np.ndarray, seen: csr_matrix, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    places, scores = index.search(queries, k + int(np.diff(seen.indptr).max()))
-    # A pair as one number; those that were seen are in ascending order.
-    n_items = seen.shape[1]
-    rows = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(seen.indptr))
-    pairs = rows * n_items + seen.indices
-    found = np.arange(len(queries))[:, None] * n_items + places
-    at = np.searchsorted(pairs, found).clip(max=max(0, len(pairs) - 1))
-    left_out = (pairs[at] == found) if len(pairs) else np.zeros(found.shape, dtype=bool)
-    left_out |= np.isneginf(scores)
-    scores[left_out] = -np.inf
-    kept = np.argsort(left_out, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(places, kept, 1), np.take_along_axis(scores, kept, 1)

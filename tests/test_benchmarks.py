@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from tests.benchmarks import cold_start, growth, protocols, realtime, serving
+from tests.benchmarks import cold_start, growth, protocols, realtime, scale, serving
 
 
 def test_a_split_of_ones_own_is_measured_by_the_dag(tmp_path, monkeypatch, capfd):
@@ -351,3 +351,74 @@ def test_growth_of_each_model_is_the_slope_of_the_logarithms(built):
     size = growth.read(built.database)
     assert size.n_events == 100_000 and size.models["interactions"].n_rows == 100_000
     assert size.run.peak_memory_bytes >= size.models["als_vectors"].peak_memory_bytes > 0
+
+
+def test_the_others_start_from_files_and_end_with_a_table(tmp_path):
+    """Thirty people have each met five of eight films: the script proposes the other three."""
+    data = tmp_path / "tiny"
+    data.mkdir()
+    duckdb.sql(
+        'select person as "userId", (person + nth) % 8 as "movieId", 4.0 as rating, 0 as timestamp'
+        " from range(30) as people (person), range(5) as events (nth)"
+    ).write_csv(str(data / "ratings.csv"))
+    assert scale.size_of(data) == {"ratings": 150, "users": 30, "items": 8}
+    bench = scale.Bench(tmp_path, "no such python", k=3, n_lists=0)
+    table = tmp_path / "als.parquet"
+    row, result = bench.rival("als", "tiny", "implicit_als.py", data, 3, table)
+    assert result == {"rows": 90, "users": 30} and (row.by, row.rows) == ("implicit_als", 90)
+    assert row.cpu_seconds > 0 and 0.05 < row.gigabytes < 2 and 20 < row.lines < 40
+    n_met = (
+        f"select count(*) from '{table}' semi join '{data}/ratings.csv' as met"
+        ' on user_id = met."userId" and item_id = met."movieId"'
+    )
+    assert duckdb.sql(n_met).fetchone() == (0,)
+    likes = tmp_path / "likes.parquet"
+    duckdb.sql(
+        f"""select "userId" as user_id, "movieId" as item_id from '{data}/ratings.csv'"""
+    ).write_parquet(str(likes))
+    row, _ = bench.rival("cooccurrence", "tiny", "implicit_cosine.py", likes, 8)
+    # Five of eight films in a circle: any two have somebody in common; each is its own neighbour.
+    assert row.rows == 64
+    with pytest.raises(scale.StoppedError, match="no-such-file"):
+        bench.rival("als", "tiny", "implicit_als.py", tmp_path / "no-such-file", 3, table)
+
+
+def test_means_divide_as_others_do():
+    """One of three is found, first of two: map@2 is 1/2 by us, who divide by two, 1/3 by them."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema evaluation; create table evaluation.positive_weights as"
+            " select 1 as user_key, unnest([1, 2, 3]) as item_key;"
+            "create table evaluation.user_accuracy as select 1 as user_key, 2 as k,"
+            " 1 / 3 as recall, 0.5 as precision, 1.0 as hit_rate,"
+            " 0.6 as ndcg, 0.5 as map, 1.0 as mrr"
+        )
+        means = dict(connection.execute(scale.MEANS).fetchall())
+    assert means == pytest.approx(
+        {
+            **{"recall@2": 1 / 3, "precision@2": 0.5, "hit_rate@2": 1, "ndcg@2": 0.6},
+            **{"map@2": 1 / 3, "mrr@2": 1},
+        }
+    )
+
+
+def test_neighbors_that_differ_are_counted(tmp_path):
+    file = str(tmp_path / "joined.parquet")
+    duckdb.sql(
+        "select * from (values (1, 2, 5), (2, 1, 5), (1, 3, 1)) as t (item_id, neighbor_id, weight)"
+    ).write_parquet(file)
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema candidates; create table candidates.item_neighbors as select * from"
+            " (values (1, 2, 5.0), (2, 1, 4.0)) as t (item_key, neighbor_item_key, weight)"
+        )
+        # One weight is not the same, and one pair is not there.
+        assert connection.execute(scale.DIFFERENT_NEIGHBORS, [file]).fetchone() == (2,)
+
+
+@pytest.mark.parametrize("name", ["als", "cooccurrence", "pipeline"])
+def test_what_we_need_for_the_same_is_vars_that_there_are(name, tmp_path):
+    project = scale.Project(tmp_path, tmp_path, name)
+    assert project.vars.keys() <= scale.VARS.keys()
+    assert (project.folder / project.vars["dataset"]).resolve() == tmp_path
+    assert scale.lines_of(scale.RIVALS / f"foryou_{name}.yml") < 10

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from models_py.columns import ITEM, USER
 from models_py.retrieval import RetrievalParameters, VectorIndex, ann_recall, vector_candidates
@@ -12,8 +13,10 @@ from models_py.tables import vector_rows
 
 RANDOM = np.random.default_rng(0)
 # Lengths that differ by a factor of ten and more: what an inner product is most unlike a distance.
-ITEMS = (RANDOM.normal(size=(3000, 16)) * RANDOM.lognormal(size=(3000, 1))).astype(np.float32)
-USERS = RANDOM.normal(size=(50, 16)).astype(np.float32)
+ITEMS = RANDOM.normal(size=(3000, 16)) * RANDOM.lognormal(size=(3000, 1))
+USERS = RANDOM.normal(size=(50, 16))
+# Few enough digits for their inner products to be exact, in whatever order they are summed.
+ITEMS, USERS = ((np.round(vectors * 128) / 128).astype(np.float32) for vectors in (ITEMS, USERS))
 APPROXIMATE = {
     "hnsw": RetrievalParameters(exact_up_to=0, hnsw_ef_search=300),
     "ivf": RetrievalParameters(exact_up_to=0, index_type="ivf", ivf_probes=150),
@@ -37,6 +40,20 @@ def test_exact_search_is_that_of_comparing_every_item(n_items, k, seed):
         assert places.tolist() == true_top(users, items, k).tolist()
     expected = np.sort(users @ items.T, axis=1)[:, ::-1][:, : min(k, n_items)]
     assert scores.tolist() == expected.tolist()
+
+
+@settings(max_examples=30, deadline=None)
+@given(n_items=st.integers(1, 40), k=st.integers(1, 50), seed=st.integers(0, 100))
+def test_exact_search_leaves_out_what_was_met(n_items, k, seed):
+    random = np.random.default_rng(seed)
+    items, users = random.integers(-2, 3, (n_items, 3)), random.integers(-2, 3, (4, 3))
+    seen = csr_matrix(random.random((4, n_items)) < [[0.0], [0.3], [0.9], [1.0]])
+    index = VectorIndex(RetrievalParameters()).fit(items)
+    places, scores = index.search_unseen(users, seen, k)
+    all_scores = np.where(seen.toarray(), -np.inf, users @ items.T)
+    expected = np.sort(all_scores, axis=1)[:, ::-1][:, : min(k, n_items)]
+    assert scores.tolist() == expected.tolist()
+    assert np.take_along_axis(all_scores, places, 1).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("index_type", APPROXIMATE)

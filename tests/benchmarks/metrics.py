@@ -93,6 +93,7 @@ def copied(source: Path, fold: str, folder: Path, n_users: int, models: list[str
     database = folder / "lists.duckdb"
     database.unlink(missing_ok=True)
     with duckdb.connect(str(database)) as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach '{source}' as built (read_only)")
         connection.execute("create schema evaluation")
         [(n, most)] = connection.execute(

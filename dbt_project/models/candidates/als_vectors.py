@@ -8,6 +8,8 @@ def model(dbt, session):
     """Read the ref as Arrow, fit, return Arrow."""
     choices = Choices(dbt.ref("build_choices").to_arrow_table())
     return als_vectors(
-        user_items=dbt.ref("user_items").to_arrow_table(),
+        user_items=dbt.ref("user_items")
+        .select("fold, user_key, item_key, is_positive, weight")
+        .to_arrow_table(),
         parameters=ALSParameters(**choices.over(dbt.config.get("parameters"), "als_")),
     )

@@ -9,7 +9,7 @@ def model(dbt, session):
     choices = Choices(dbt.ref("build_choices").to_arrow_table())
     return vector_candidates(
         vectors=dbt.ref("vectors").to_arrow_table(),
-        user_items=dbt.ref("user_items").to_arrow_table(),
+        user_items=dbt.ref("user_items").select("fold, user_key, item_key").to_arrow_table(),
         users=dbt.ref("fold_users").to_arrow_table(),
         items=dbt.ref("fold_items").to_arrow_table(),
         k=choices.of("candidates_k", dbt.config.get("k")),

@@ -5,10 +5,38 @@
 -- event and gives the type's weight (weight_transforms); types add up, and what weighs less than
 -- 0, such as a return, can undo a like.
 
+{#- Bits of a hugeint: 44 for the row, 20 for the file, the rest for the time. -#}
+{% set row_bits, file_bits = 44, 20 %}
+
 with fold_interactions as (
 
     select * from {{ ref('fold_interactions') }}
     where {{ in_current_fold() }}
+
+),
+
+files as (
+
+    select
+        source_file,
+        row_number() over (order by source_file) as file_number
+    from fold_interactions
+    group by source_file
+
+),
+
+-- Which of two events is the later one, as one number: time in microseconds, file, row. Millions of
+-- maxima of numbers fit where those of text do not.
+ordered as (
+
+    select
+        fold_interactions.*,
+        (
+            cast(coalesce(epoch_us(fold_interactions.occurred_at), 0) as hugeint)
+            * {{ 2 ** file_bits }} + files.file_number
+        ) * {{ 2 ** row_bits }} + fold_interactions.source_row as place
+    from fold_interactions
+    inner join files on fold_interactions.source_file = files.source_file
 
 ),
 
@@ -27,16 +55,12 @@ by_event_type as (
             -- An event without a value counts as one.
             when 'sum' then {{ exact_sum('coalesce(value, 1.0)', 9, 38) }}
             when 'max' then max(value)
-            else arg_max(value, (occurred_at, source_file, source_row))
+            else arg_max(value, place)
         end as value,
         count(*) as n_interactions,
         max(occurred_at) as last_interaction_at,
-        max(
-            struct_pack(
-                occurred_at := occurred_at, source_file := source_file, source_row := source_row
-            )
-        ) as last_event
-    from fold_interactions
+        max(place) as last_place
+    from ordered
     group by fold, part, user_key, item_key, event_type
 
 ),
@@ -174,7 +198,7 @@ totals as (
         {{ exact_sum('weight', 9, 38) }} as weight,
         cast(sum(n_interactions) as bigint) as n_interactions,
         max(last_interaction_at) as last_interaction_at,
-        max(last_event) as last_event
+        max(last_place) as last_place
     from weighed
     group by fold, part, user_key, item_key
 
@@ -183,17 +207,19 @@ totals as (
 final as (
 
     select
-        fold,
-        part,
-        user_key,
-        item_key,
-        has_like and weight > 0.0 as is_positive,
-        n_interactions,
-        case when has_like and weight > 0.0 then weight end as weight,
-        last_interaction_at,
-        struct_extract(last_event, 'source_file') as last_source_file,
-        struct_extract(last_event, 'source_row') as last_source_row
+        totals.fold,
+        totals.part,
+        totals.user_key,
+        totals.item_key,
+        totals.has_like and totals.weight > 0.0 as is_positive,
+        totals.n_interactions,
+        case when totals.has_like and totals.weight > 0.0 then totals.weight end as weight,
+        totals.last_interaction_at,
+        files.source_file as last_source_file,
+        cast(totals.last_place & {{ 2 ** row_bits - 1 }} as bigint) as last_source_row
     from totals
+    inner join files
+        on ((totals.last_place >> {{ row_bits }}) & {{ 2 ** file_bits - 1 }}) = files.file_number
 
 )
 
