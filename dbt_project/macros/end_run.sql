@@ -11,6 +11,9 @@
             n_failed = {{ failed | length }},
             duration_seconds = {{ seconds_since_run_began() }}
         where run_id = '{{ invocation_id }}';
+        {%- if not failed %}
+        update builds.finished_models set is_open = false where run_id = '{{ invocation_id }}';
+        {%- endif %}
         {%- set timed = results
             | selectattr('node.resource_type', 'in', ['model', 'seed']) | list -%}
         {%- if timed %}

@@ -10,6 +10,9 @@
     Everything is one transaction: readers see the old table or the new one.
 -#}
 {% materialization by_fold, adapter='duckdb' %}
+    {%- if is_finished() -%}
+        {{ return(keep_finished()) }}
+    {%- endif -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing_relation = load_cached_relation(this) -%}
     {#- Every model below the folds has them among its ancestors, few among their own refs. -#}

@@ -1,11 +1,12 @@
 """One row per fold, entity and key: the factors of users and items by truncated SVD."""
 
+from models_py.memory import arrow
 from models_py.svd import SVDParameters, svd_vectors
 
 
 def model(dbt, session):
     """Read the ref as Arrow, fit, return Arrow."""
     return svd_vectors(
-        user_items=dbt.ref("user_items").to_arrow_table(),
+        user_items=arrow(dbt.ref("user_items")),
         parameters=SVDParameters(**dbt.config.get("parameters")),
     )

@@ -1,15 +1,16 @@
 """One row per fold, source, user and proposed item: the vectors that fit best, through FAISS."""
 
+from models_py.memory import arrow
 from models_py.retrieval import RetrievalParameters, vector_candidates
 
 
 def model(dbt, session):
     """Read the refs as Arrow, search, return Arrow."""
     return vector_candidates(
-        vectors=dbt.ref("vectors").to_arrow_table(),
-        user_items=dbt.ref("user_items").to_arrow_table(),
-        users=dbt.ref("fold_users").to_arrow_table(),
-        items=dbt.ref("fold_items").to_arrow_table(),
+        vectors=arrow(dbt.ref("vectors")),
+        user_items=arrow(dbt.ref("user_items")),
+        users=arrow(dbt.ref("fold_users")),
+        items=arrow(dbt.ref("fold_items")),
         k=dbt.config.get("k"),
         parameters=RetrievalParameters(**dbt.config.get("parameters")),
     )
