@@ -8,6 +8,8 @@ import duckdb
 import psutil
 import pyarrow as pa
 
+# What libraries take for threads and buffers whatever they are given.
+OVERHEAD = 64e6
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 BINARY_UNITS = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -38,9 +40,10 @@ def require(n_bytes: float, what: str, remedy: str) -> None:
     >>> require(1e18, "A list of 10¹⁸ letters", "Write less.")
     Traceback (most recent call last):
         ...
-    MemoryError: A list of 10¹⁸ letters needs 1,000,000,000,000 MB beside what is in memory...
+    MemoryError: A list of 10¹⁸ letters needs 1,000,000,000,064 MB beside what is in memory...
     """
     left, of = available()
+    n_bytes += OVERHEAD
     if n_bytes > left:
         raise MemoryError(
             f"{what} needs {n_bytes / 1e6:,.0f} MB beside what is in memory, and "

@@ -24,7 +24,7 @@ from models_py.tables import (
 # as rows and as a matrix; and what is looked at of a block of users.
 COPIES_OF_VECTORS = 3
 BYTES_PER_MET = 100
-BYTES_PER_CELL = 60
+BYTES_PER_CELL = 100
 
 EXACT = "exact"
 INDEX_TYPES = ("hnsw", "ivf")

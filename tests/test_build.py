@@ -161,7 +161,8 @@ def test_two_builds_are_the_same_to_the_row_though_one_was_killed(built, warehou
     )
     result = warehouse.dbt("build", *WITHOUT_TESTS)
     assert result.returncode == 0, result.stdout
-    assert kept(result.stdout) == {node.rpartition(".")[2] for (node,) in finished} != set()
+    assert {node.rpartition(".")[2] for (node,) in finished} <= kept(result.stdout)
+    assert len(finished) > 10
     for table in TABLES:
         assert warehouse.hash_of(table) == built.hash_of(table), table
 
@@ -189,12 +190,11 @@ def test_what_was_made_from_something_else_is_made_again(copy, copied_data):
         where is_open and node_id in ('model.foryou.als_vectors', 'model.foryou.item_transitions')
         """
     ) == [(0,)]
-    # One event is of another value.
+    # Some events are of another value.
     other_events = rerun(
         als_factors=2,
         data_dir=copied_data(
-            "select * replace (if(source_row = 1, 6 - rating, rating) as rating)"
-            " from (select *, row_number() over () as source_row from {events})"
+            "select * replace (if(user_id = 1 and rating = 3, 5, rating) as rating) from {events}"
         ),
     )
     assert not {"interactions", "user_items", "als_vectors", "item_transitions"} & other_events

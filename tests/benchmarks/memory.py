@@ -12,6 +12,7 @@ import importlib.util
 import json
 import multiprocessing
 import sys
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -56,27 +57,27 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def measure(database: str, nodes: dict, name: str, results: multiprocessing.Queue) -> None:
+def measure(database: str, nodes: dict, name: str, folder: str, results) -> None:
     from models_py import memory
 
     path = ROOT / "dbt_project" / nodes[name]["original_file_path"]
     spec = importlib.util.spec_from_file_location(name, path)
     door = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(door)
-    session = duckdb.connect()
+    session = duckdb.connect(f"{folder}/result.duckdb")
     session.execute("set memory_limit = '2GB'; set preserve_insertion_order = false")
     session.execute(f"attach '{database}' as warehouse (read_only); use warehouse")
     held_before = psutil.Process().memory_info().rss
     asked = []
 
     def require(n_bytes: float, what: str, remedy: str) -> None:
-        asked.append(n_bytes + psutil.Process().memory_info().rss - held_before)
+        asked.append(n_bytes + memory.OVERHEAD + psutil.Process().memory_info().rss - held_before)
 
     memory.require = require
     forget_peak()
-    session.register("result", door.model(Door(session, nodes, name), session))
-    session.execute("create table memory.result as select * from result")
-    results.put((max(asked), peak() - held_before, session.sql("from memory.result").shape[0]))
+    session.register("its_rows", door.model(Door(session, nodes, name), session))
+    session.execute("create table result.made as select * from its_rows")
+    results.put((max(asked), peak() - held_before, session.sql("from result.made").shape[0]))
 
 
 def main() -> None:
@@ -95,9 +96,12 @@ def main() -> None:
     print(f"{'model':28}{'rows':>12}{'asked MB':>10}{'held MB':>10}{'asked / held':>14}")
     for name in filter(nodes.get, arguments.models):
         results = processes.Queue()
-        process = processes.Process(target=measure, args=(arguments.database, nodes, name, results))
-        process.start()
-        process.join()
+        with tempfile.TemporaryDirectory() as folder:
+            process = processes.Process(
+                target=measure, args=(arguments.database, nodes, name, folder, results)
+            )
+            process.start()
+            process.join()
         if process.exitcode:
             sys.exit(f"{name} failed")
         asked, held, n_rows = results.get()

@@ -21,8 +21,11 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {{ drop_relation_if_exists(existing_relation) }}
+    {#- Dropped here: the transaction begins with this statement. -#}
     {% call statement('main') -%}
+        {% if existing_relation is not none -%}
+        drop {{ existing_relation.type }} {{ existing_relation }};
+        {%- endif %}
         create table {{ target_relation.include(database=false) }} as
         select * from ({{ compiled_code }}) as all_folds limit 0
     {%- endcall %}
