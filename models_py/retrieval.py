@@ -197,7 +197,7 @@ def vector_candidates(
     memory.require(
         n_vectors * vectors.nbytes / max(1, len(vectors)) * COPIES_OF_VECTORS
         + n_met * BYTES_PER_MET
-        + CELLS_PER_BLOCK // 4 * BYTES_PER_CELL,
+        + min(CELLS_PER_BLOCK // 4, largest_fold(users) * largest_fold(items)) * BYTES_PER_CELL,
         f"A search among {n_vectors:,} vectors for what is not among {n_met:,} pairs that met",
         "Build fewer folds, or lower max_candidate_users or the dimensions of vectors.",
     )

@@ -64,9 +64,9 @@ def measure(database: str, nodes: dict, name: str, folder: str, results) -> None
     spec = importlib.util.spec_from_file_location(name, path)
     door = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(door)
-    session = duckdb.connect(f"{folder}/result.duckdb")
+    session = duckdb.connect(database, read_only=True)
     session.execute("set memory_limit = '2GB'; set preserve_insertion_order = false")
-    session.execute(f"attach '{database}' as warehouse (read_only); use warehouse")
+    session.execute(f"attach '{folder}/result.duckdb' as result (read_write)")
     held_before = psutil.Process().memory_info().rss
     asked = []
 
