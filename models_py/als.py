@@ -140,4 +140,4 @@ def one_blas_thread() -> threadpool_limits:
 
 def als_vectors(user_items: pa.Table, parameters: ALSParameters) -> pa.Table:
     """Fit ALS on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
-    return factor_vectors(user_items, lambda: ALS(parameters), parameters.factors)
+    return factor_vectors(user_items, lambda: ALS(parameters), parameters.factors, 8)

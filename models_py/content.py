@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
+from models_py import memory
 from models_py.columns import ITEM, USER, Columns
 from models_py.svd import right_singular_vectors
 from models_py.tables import fixed_size_lists, folds_of, vector_rows
@@ -115,7 +116,11 @@ def content_embeddings(item_terms: pa.Table, dimensions: int, random_state: int)
     columns = pc.index_in(item_terms[Columns.TERM], terms).to_numpy()
     weights = item_terms[Columns.WEIGHT].to_numpy()
     matrix = csr_matrix((weights, (rows, columns)), shape=(len(keys), len(terms)))
-
+    memory.require(
+        matrix.nnz * 24 + (len(keys) + 3 * min(matrix.shape)) * dimensions * 8,
+        f"The decomposition of {len(keys):,} items and {len(terms):,} terms",
+        "Lower content_dimensions.",
+    )
     _, axes = right_singular_vectors(matrix, dimensions, random_state)
     return _embeddings(keys, matrix @ axes)
 

@@ -8,11 +8,12 @@ import pyarrow as pa
 from scipy.linalg import lapack
 from scipy.sparse import csr_matrix
 
+from models_py import memory
 from models_py.columns import CANDIDATES, Columns
 from models_py.tables import CELLS_PER_BLOCK, candidate_rows, fold_likes, rows_of, top_k
 
-# The matrix in double precision, its inverse in its place, and the weights in single precision.
-BYTES_PER_CELL = 8 + 4
+# The counts, sparse at first, where few are 0, and in double precision.
+BYTES_PER_CELL = 12 + 8
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,6 @@ class EASEParameters:
     """L2 penalty on the weights, in likes."""
     max_items: int = 10_000
     """Only so many items, those with most likes, take part."""
-    max_memory_gb: float = 4.0
-    """A fit that would need more memory than this is refused."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted.
@@ -32,13 +31,10 @@ class EASEParameters:
         Raises
         ------
         ValueError
-            When regularization or max_memory_gb is not above 0, or max_items is below 1.
+            When regularization is not above 0, or max_items is below 1.
         """
-        if self.regularization <= 0 or self.max_memory_gb <= 0:
-            raise ValueError(
-                "EASE needs regularization and max_memory_gb above 0, got "
-                f"{self.regularization} and {self.max_memory_gb}"
-            )
+        if self.regularization <= 0:
+            raise ValueError(f"EASE needs regularization above 0, got {self.regularization}")
         if self.max_items < 1:
             raise ValueError(f"EASE needs max_items of at least 1, got {self.max_items}")
 
@@ -78,18 +74,16 @@ class EASE:
         Raises
         ------
         MemoryError
-            When the fit would need more than max_memory_gb.
+            When the fit would need more memory than there is.
         """
         n_items = likes.shape[1]
-        needed_gb = n_items**2 * BYTES_PER_CELL / 1e9
-        if needed_gb > self.parameters.max_memory_gb:
-            raise MemoryError(
-                f"EASE over {n_items:,} items needs {needed_gb:.1f} GB, which is more than "
-                f"ease_max_memory_gb: {self.parameters.max_memory_gb}. Lower ease_max_items "
-                f"({self.parameters.max_items:,}), or take ease out of sources."
-            )
+        memory.require(
+            n_items**2 * BYTES_PER_CELL,
+            f"EASE over {n_items:,} items",
+            "Lower ease_max_items, or take ease out of sources.",
+        )
         binary = likes.astype(bool).astype(np.float64)
-        weights = np.asfortranarray((binary.T @ binary).toarray())
+        weights = (binary.T @ binary).toarray(order="F")
         weights[np.diag_indices(n_items)] += self.parameters.regularization
         # In place, and for half the cells: the matrix is symmetric and positive definite.
         weights, _ = lapack.dpotrf(weights, lower=True, overwrite_a=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from models_py import saved
+from models_py import memory, saved
 from models_py.columnar import Columnar
 from models_py.columns import RANKED_CANDIDATES, RANKER_FITS, Columns
 from models_py.dlrm import DLRM, DLRMParameters
@@ -15,6 +15,11 @@ from models_py.lightgbm_ranker import LightGBMParameters, LightGBMRanker
 
 # Rows that SHAP values are averaged over.
 EXPLAINED_ROWS = 2_000
+
+# What a fit takes for each example, and for each feature of one that is taught or ranked: as it was
+# read, with the categories, and in the bins of each part.
+BYTES_PER_EXAMPLE = 60
+BYTES_PER_FEATURE = 14
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,14 @@ def _ranker_fit(
     n_users = len(np.unique(np.concatenate([its["user_key"][its.taught] for its in folds])))
     if n_users < max(ranking.min_users, ranking.parts):
         return None
+    n_rows = sum(len(its.rows) for its in folds)
+    n_taught = sum(np.count_nonzero(its.taught) for its in folds)
+    memory.require(
+        n_rows * BYTES_PER_EXAMPLE
+        + (n_rows / ranking.parts + n_taught) * len(columnar.numbers) * BYTES_PER_FEATURE,
+        f"A fit of {ranker} on {n_taught:,} examples of {len(columnar.numbers)} features",
+        "Lower ranker_max_users or ranker_negatives.",
+    )
     columnar.learn_categories(pa.concat_tables([its.rows for its in folds]))
     categories = [columnar.category_ids(its.rows) for its in folds]
     # A user of two folds is two groups.

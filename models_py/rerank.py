@@ -6,12 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models_py import memory
 from models_py.columns import PICKED, Columns
 from models_py.tables import rows_of
 
 CATEGORY = "category"
 # Users at once: bounds memory, at users × candidates × attributes of an item cells.
 USERS_PER_BLOCK = 1000
+BYTES_PER_CELL = 32
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,15 @@ def picked_candidates(
     starts = np.concatenate([[0], np.flatnonzero(changes) + 1, [len(users)]])
     if not len(users):
         starts = np.zeros(1, dtype=int)
+    longest = np.diff(starts).max(initial=0)
+    for kind, of in attributes.items():
+        memory.require(
+            USERS_PER_BLOCK
+            * (longest * of.of_items.shape[1] * BYTES_PER_CELL + of.n_attributes * 4),
+            f"A choice among {longest:,} candidates of up to {of.of_items.shape[1]:,} out of "
+            f"{of.n_attributes:,} attributes of the kind {kind}",
+            "Lower rerank_k, or take the kind out of max_per_attribute.",
+        )
     ranks = np.zeros(len(users), dtype=np.int32)
     capped = np.zeros(len(users), dtype=bool)
     for first in range(0, len(starts) - 1, USERS_PER_BLOCK):

@@ -10,15 +10,23 @@ import pyarrow as pa
 from implicit.cpu.topk import topk
 from scipy.sparse import csr_matrix
 
+from models_py import memory
 from models_py.als import one_blas_thread
 from models_py.columns import ANN_RECALL, CANDIDATES, ITEM, USER, Columns
 from models_py.tables import (
     CELLS_PER_BLOCK,
     candidate_rows,
     folds_of,
+    largest_fold,
     rows_of,
     vectors_of,
 )
+
+# What a search takes: the vectors of its fold, with those of a source and its index; what is met,
+# as rows and as a matrix; and what is looked at of a block of users.
+COPIES_OF_VECTORS = 3
+BYTES_PER_MET = 100
+BYTES_PER_CELL = 100
 
 EXACT = "exact"
 INDEX_TYPES = ("hnsw", "ivf")
@@ -236,6 +244,15 @@ def vector_candidates(
         As ``columns.CANDIDATES``, a block of users at a time, in no order. Users and items
         without a vector have no row.
     """
+
+    n_vectors, n_met = largest_fold(vectors), largest_fold(user_items)
+    memory.require(
+        n_vectors * vectors.nbytes / max(1, len(vectors)) * COPIES_OF_VECTORS
+        + n_met * BYTES_PER_MET
+        + min(CELLS_PER_BLOCK // 4, largest_fold(users) * largest_fold(items)) * BYTES_PER_CELL,
+        f"A search among {n_vectors:,} vectors for what is not among {n_met:,} pairs that met",
+        "Build fewer folds, or lower max_candidate_users or the dimensions of vectors.",
+    )
 
     def blocks() -> Iterator[pa.RecordBatch]:
         for fold in folds_of(vectors):

@@ -135,4 +135,4 @@ def right_singular_vectors(
 
 def svd_vectors(user_items: pa.Table, parameters: SVDParameters) -> pa.Table:
     """Fit PureSVD on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
-    return factor_vectors(user_items, lambda: PureSVD(parameters), parameters.factors)
+    return factor_vectors(user_items, lambda: PureSVD(parameters), parameters.factors, 24)

@@ -8,10 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
+from models_py import memory
 from models_py.columns import CANDIDATES, ITEM, USER, Columns, vectors_schema
 
 # Users × items looked at at once: bounds memory, at a few times 8 bytes a cell.
 CELLS_PER_BLOCK = 20_000_000
+# What `fold_likes` takes for each row of a fold: the rows, their places, and both matrices.
+BYTES_PER_LIKE = 100
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ def fold_likes(user_items: pa.Table) -> Iterator[FoldLikes]:
         yield FoldLikes(fold, user_keys, item_keys, likes, seen)
 
 
+def largest_fold(table: pa.Table) -> int:
+    """Count the rows of the fold that has most."""
+    return max(pc.value_counts(table[Columns.FOLD]).field("counts").to_pylist(), default=0)
+
+
 def _places(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The keys, ascending, and the place of each row's among them. Keys are small and dense."""
     is_there = np.zeros(keys.max(initial=0) + 1, dtype=bool)
@@ -119,7 +127,9 @@ def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -
     )
 
 
-def factor_vectors(user_items: pa.Table, new_model: Callable, factors: int) -> pa.Table:
+def factor_vectors(
+    user_items: pa.Table, new_model: Callable, factors: int, bytes_per_factor: int
+) -> pa.Table:
     """Fit a factorization on each fold by itself.
 
     Parameters
@@ -131,6 +141,8 @@ def factor_vectors(user_items: pa.Table, new_model: Callable, factors: int) -> p
         fitted, ``item_factors_``.
     factors : int
         Length of a vector.
+    bytes_per_factor : int
+        What a fit takes for each number of each vector.
 
     Returns
     -------
@@ -138,6 +150,13 @@ def factor_vectors(user_items: pa.Table, new_model: Callable, factors: int) -> p
         As ``columns.vectors_schema(factors)``: a vector for each user with a like in the fold,
         and for each item that somebody likes. Of the others nothing is known.
     """
+    n_rows, n_folds = largest_fold(user_items), len(folds_of(user_items))
+    n_keys = sum(len(pc.unique(user_items[key])) for key in (Columns.USER_KEY, Columns.ITEM_KEY))
+    memory.require(
+        n_rows * BYTES_PER_LIKE + n_keys * factors * (bytes_per_factor + 4 * n_folds),
+        f"A factorization of {n_keys:,} users and items from {n_rows:,} pairs",
+        "Lower als_factors or svd_factors, or build fewer folds.",
+    )
     tables = [vectors_schema(factors).empty_table()]
     for fold in fold_likes(user_items):
         users, items = fold.users_with_likes, fold.liked_items

@@ -15,12 +15,12 @@ from scipy.sparse import csr_matrix, diags
 from torch import Tensor
 from tqdm import tqdm
 
-from models_py import saved
+from models_py import memory, saved
 from models_py.columns import ITEM, TWO_TOWER_FITS, USER, Columns, vectors_schema
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
 from models_py.repeatable import repeatable
 from models_py.svd import right_singular_vectors
-from models_py.tables import CELLS_PER_BLOCK, folds_of, rows_of, vector_rows
+from models_py.tables import CELLS_PER_BLOCK, folds_of, largest_fold, rows_of, vector_rows
 from models_py.towers import (
     Encoder,
     Tower,
@@ -38,6 +38,13 @@ VALIDATION_K = 20
 BATCHES_PER_SORT = 32
 # Actions read at once where nothing is learned: bounds memory.
 ACTIONS_PER_BATCH = 100_000
+# What a fit takes for each like of a fold; for each weight of an id, with its gradient, moments and
+# best state, and where it starts from; for each score of the validation; and for each number of a
+# state.
+BYTES_PER_LIKE = 60
+BYTES_PER_WEIGHT = 5 * 4 + 24
+BYTES_PER_CELL = 5
+BYTES_PER_STATE = 8
 
 
 @dataclass(frozen=True)
@@ -720,6 +727,22 @@ def two_tower_fits(
         As ``columns.TWO_TOWER_FITS``: one row per fold with likes; ``artifact`` is a
         :class:`UserTower` as text.
     """
+    n_likes, n_keys = (
+        largest_fold(user_items),
+        sum(
+            len(pc.unique(table[key]))
+            for table, key in ((users, Columns.USER_KEY), (items, Columns.ITEM_KEY))
+        ),
+    )
+    memory.require(
+        2 * user_items.nbytes
+        + n_likes * BYTES_PER_LIKE
+        + n_keys * parameters.dimensions * BYTES_PER_WEIGHT
+        + CELLS_PER_BLOCK * BYTES_PER_CELL
+        + ACTIONS_PER_BATCH * (parameters.dimensions + parameters.hidden) * BYTES_PER_STATE,
+        f"A fit of two towers of {n_keys:,} users and items on {n_likes:,} pairs that met",
+        "Lower two_tower_dimensions, build fewer folds, or take two_tower out of sources.",
+    )
     likes = _likes(user_items)
     tables = [TWO_TOWER_FITS.empty_table()]
     for fold in folds_of(likes):

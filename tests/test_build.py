@@ -1,7 +1,9 @@
 """What a build promises: the same rows every time, and no look past a cutoff."""
 
+import itertools
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -132,22 +134,70 @@ def test_nothing_after_the_cutoff_reaches_the_fold(select, honest, warehouse, co
 
 
 def test_two_builds_are_the_same_to_the_row_though_one_was_killed(built, warehouse):
-    """From scratch, in a database of its own; killed three times on its way, and made whole."""
+    """From scratch, in a database of its own; killed three times on its way, and made whole.
+
+    What was finished before is kept, so that three starts get farther than one.
+    """
     random_source = random.Random(20261124)
-    for _ in range(3):
+    for n_models in (15, 45, 75):
         process = subprocess.Popen(
             [DBT, *warehouse.arguments("build", *WITHOUT_TESTS)],
             cwd=ROOT,
             env=warehouse.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        time.sleep(random_source.uniform(3, 11))
+        began = (line for line in process.stdout if " START sql " in line)
+        assert len(list(itertools.islice(began, n_models))) == n_models
+        time.sleep(random_source.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
-        process.wait()
-    warehouse.build(*WITHOUT_TESTS)
+        process.communicate()
+    finished = warehouse.rows(
+        """
+        select node_id from builds.finished_models
+        semi join duckdb_tables() on split_part(node_id, '.', 3) = table_name
+        where made_from is not null and holds = made_from
+        """
+    )
+    result = warehouse.dbt("build", *WITHOUT_TESTS)
+    assert result.returncode == 0, result.stdout
+    assert {node.rpartition(".")[2] for (node,) in finished} <= kept(result.stdout)
+    assert len(finished) > 10
     for table in TABLES:
         assert warehouse.hash_of(table) == built.hash_of(table), table
+
+
+def kept(output: str) -> set[str]:
+    """The models that dbt did not make again."""
+    return set(re.findall(r"created \S+ (?:table|by_fold) model \w+\.(\w+) .*\[KEPT in", output))
+
+
+def test_what_was_made_from_something_else_is_made_again(copy, copied_data):
+    def rerun(**variables) -> set[str]:
+        # As a kill at the very end leaves it.
+        with duckdb.connect(str(copy.database)) as connection:
+            connection.execute("update builds.finished_models set is_open = true")
+        result = copy.dbt("run", "--select", "+als_vectors", "+item_transitions", **variables)
+        assert result.returncode == 0, result.stdout
+        return kept(result.stdout)
+
+    other_vars = rerun(transitions_window=3)
+    assert {"interactions", "folds", "user_items", "als_vectors"} <= other_vars
+    assert "item_transitions" not in other_vars
+    assert copy.rows(
+        """
+        select count(*) from builds.finished_models
+        where is_open and node_id in ('model.foryou.als_vectors', 'model.foryou.item_transitions')
+        """
+    ) == [(0,)]
+    # Some events are of another value.
+    other_events = rerun(
+        als_factors=2,
+        data_dir=copied_data(
+            "select * replace (if(user_id = 1 and rating = 3, 5, rating) as rating) from {events}"
+        ),
+    )
+    assert not {"interactions", "user_items", "als_vectors", "item_transitions"} & other_events
 
 
 def test_a_copy_under_another_name_can_be_read(built, tmp_path):

@@ -75,12 +75,6 @@ def test_ease_is_the_constrained_ridge_regression():
         assert weights[item, item] == 0
 
 
-def test_ease_refuses_what_does_not_fit_into_memory():
-    model = EASE(EASEParameters(max_memory_gb=1e-6))
-    with pytest.raises(MemoryError, match="EASE over 12 items needs .* ease_max_items"):
-        model.fit(csr_matrix(WEIGHTS))
-
-
 @pytest.mark.parametrize("damping", [0.0, 0.7])
 @pytest.mark.parametrize("factors", [3, 12, 20])
 def test_svd_is_numpys_up_to_sign(factors, damping):

@@ -1,7 +1,16 @@
 {#- Before the first table: what dbt is about to do, so that a run that was killed is known as one. -#}
 {% macro begin_run() -%}
-    {%- if execute and not flags.EMPTY -%}
+    {%- if execute -%}
         create schema if not exists builds;
+        create table if not exists builds.finished_models (
+            node_id varchar primary key,
+            run_id varchar not null,
+            made_from varchar,
+            holds varchar,
+            is_open boolean not null
+        );
+    {%- endif -%}
+    {%- if execute and not flags.EMPTY %}
         create table if not exists builds.runs (
             run_id varchar primary key,
             ran_at timestamp not null,

@@ -90,7 +90,6 @@
         'dlrm_weight_decay': [0, none, true, false],
         'dlrm_patience': [0, none, true, false],
         'dlrm_random_state': [0, none, true, false],
-        'ease_max_memory_gb': [0, none, false, false],
         'als_regularization': [0, none, true, false],
         'als_alpha': [0, none, false, false],
         'als_random_state': [0, none, true, false],

@@ -25,6 +25,9 @@
             n_failed = {{ failed | length }},
             duration_seconds = {{ seconds_since_run_began() }}
         where run_id = '{{ invocation_id }}';
+        {%- if not failed %}
+        update builds.finished_models set is_open = false where run_id = '{{ invocation_id }}';
+        {%- endif %}
         {%- for result in results if result.node.resource_type in ['model', 'seed'] -%}
             {%- set relation = adapter.get_relation(
                 result.node.database, result.node.schema, result.node.alias

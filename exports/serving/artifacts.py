@@ -442,7 +442,9 @@ def _pools(
             and pool.user_key between getvariable('first_user') and getvariable('last_user')
         order by pool.user_key, pool.rank
     """
-    users = cursor.sql("select user_key from folds.fold_users where fold = 'live' order by user_key")
+    users = cursor.sql(
+        "select user_key from folds.fold_users where fold = 'live' order by user_key"
+    )
     users = [user for (user,) in users.fetchall()]
     cursor.execute("set variable current_fold = 'live'")
     for start in range(0, len(users), USERS_PER_BLOCK):

@@ -10,6 +10,9 @@
     Everything is one transaction: readers see the old table or the new one.
 -#}
 {% materialization by_fold, adapter='duckdb' %}
+    {%- if is_finished() -%}
+        {{ return(keep_finished()) }}
+    {%- endif -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing_relation = load_cached_relation(this) -%}
     {#- Every model below the folds has them among its ancestors, few among their own refs. -#}
@@ -18,8 +21,11 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {{ drop_relation_if_exists(existing_relation) }}
+    {#- Dropped here: the transaction begins with this statement. -#}
     {% call statement('main') -%}
+        {% if existing_relation is not none -%}
+        drop {{ existing_relation.type }} {{ existing_relation }};
+        {%- endif %}
         create table {{ target_relation.include(database=false) }} as
         select * from ({{ compiled_code }}) as all_folds limit 0
     {%- endcall %}

@@ -1,6 +1,7 @@
 """One row per fold, entity and key: the factors of users and items by truncated SVD."""
 
 from models_py.choices import Choices
+from models_py.memory import arrow
 from models_py.svd import SVDParameters, svd_vectors
 
 
@@ -8,6 +9,6 @@ def model(dbt, session):
     """Read the ref as Arrow, fit, return Arrow."""
     choices = Choices(dbt.ref("build_choices").to_arrow_table())
     return svd_vectors(
-        user_items=dbt.ref("user_items").to_arrow_table(),
+        user_items=arrow(dbt.ref("user_items")),
         parameters=SVDParameters(**choices.over(dbt.config.get("parameters"), "svd_")),
     )

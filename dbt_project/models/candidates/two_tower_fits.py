@@ -1,6 +1,7 @@
 """One row per fold: what two towers have learned for it."""
 
 from models_py.choices import Choices
+from models_py.memory import arrow
 from models_py.two_tower import TwoTowerParameters, two_tower_fits
 
 
@@ -8,10 +9,10 @@ def model(dbt, session):
     """Read the refs as Arrow, fit, return Arrow."""
     choices = Choices(dbt.ref("build_choices").to_arrow_table())
     return two_tower_fits(
-        user_items=dbt.ref("user_items").to_arrow_table(),
-        users=dbt.ref("fold_users").to_arrow_table(),
-        items=dbt.ref("fold_items").to_arrow_table(),
-        item_attributes=dbt.ref("item_attributes").to_arrow_table(),
-        user_attributes=dbt.ref("user_attributes").to_arrow_table(),
+        user_items=arrow(dbt.ref("user_items")),
+        users=arrow(dbt.ref("fold_users")),
+        items=arrow(dbt.ref("fold_items")),
+        item_attributes=arrow(dbt.ref("item_attributes")),
+        user_attributes=arrow(dbt.ref("user_attributes")),
         parameters=TwoTowerParameters(**choices.over(dbt.config.get("parameters"), "two_tower_")),
     )

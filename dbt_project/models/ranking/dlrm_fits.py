@@ -1,6 +1,7 @@
 """One row per fold: what DLRM learned for it in earlier folds, and its held-out lists."""
 
 from models_py.blocks import BlockReader
+from models_py.memory import arrow
 from models_py.ranking import RankingParameters, ranker_fits
 
 
@@ -9,14 +10,14 @@ def model(dbt, session):
     examples = BlockReader(
         session,
         dbt.ref("ranking_examples"),
-        dbt.ref("fold_users").to_arrow_table(),
+        arrow(dbt.ref("fold_users")),
         dbt.config.get("users_per_block"),
     )
     return ranker_fits(
         ranker="dlrm",
         parameters=dbt.config.get("parameters"),
-        ranker_folds=dbt.ref("ranker_folds").to_arrow_table(),
+        ranker_folds=arrow(dbt.ref("ranker_folds")),
         read=examples.blocks,
-        definitions=dbt.ref("feature_definitions").to_arrow_table(),
+        definitions=arrow(dbt.ref("feature_definitions")),
         ranking=RankingParameters(**dbt.config.get("ranking")),
     )

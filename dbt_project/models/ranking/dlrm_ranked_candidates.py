@@ -1,6 +1,7 @@
 """One row per fold, user and candidate: the order that DLRM gives them."""
 
 from models_py.blocks import BlockReader
+from models_py.memory import arrow
 from models_py.ranking import ranked_candidates
 
 
@@ -9,13 +10,13 @@ def model(dbt, session):
     features = BlockReader(
         session,
         dbt.ref("ranking_features"),
-        dbt.ref("fold_users").to_arrow_table(),
+        arrow(dbt.ref("fold_users")),
         dbt.config.get("users_per_block"),
     )
-    choice = dbt.ref("ranker_choice").filter("ranker = 'dlrm' and is_scored").to_arrow_table()
+    choice = arrow(dbt.ref("ranker_choice").filter("ranker = 'dlrm' and is_scored"))
     return ranked_candidates(
-        fits=dbt.ref("dlrm_fits").to_arrow_table(),
+        fits=arrow(dbt.ref("dlrm_fits")),
         folds=choice["fold"].to_pylist(),
         read=features.blocks,
-        definitions=dbt.ref("feature_definitions").to_arrow_table(),
+        definitions=arrow(dbt.ref("feature_definitions")),
     )
