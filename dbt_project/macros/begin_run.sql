@@ -19,6 +19,9 @@
             n_failed integer,
             duration_seconds double
         );
+        alter table builds.runs add column if not exists is_refit boolean;
+        alter table builds.runs add column if not exists as_of timestamp;
+        alter table builds.runs add column if not exists fingerprint varchar;
         create table if not exists builds.run_results (
             run_id varchar not null,
             node_id varchar not null,
@@ -36,10 +39,20 @@
         {%- for column in ['n_rows', 'n_bytes', 'peak_memory_bytes', 'peak_spill_bytes'] %}
         alter table builds.run_results add column if not exists {{ column }} bigint;
         {%- endfor %}
-        insert into builds.runs (run_id, ran_at, command) values (
+        {%- set why = why_refit() if flags.WHICH in ['build', 'run'] else none -%}
+        {%- if var('refit') != 'nightly' and flags.WHICH in ['build', 'run'] -%}
+            {%- do log(
+                'Everything is learned anew: ' ~ why if why
+                else 'What is new is folded into what was learned (refit: weekly).', info=true
+            ) -%}
+        {%- endif %}
+        insert into builds.runs (run_id, ran_at, command, is_refit, as_of, fingerprint) values (
             '{{ invocation_id }}',
             {{ run_began_at() }},
-            {{ quoted(flags.WHICH) }}
+            {{ quoted(flags.WHICH) }},
+            {{ why is not none }},
+            {{ as_of() }},
+            '{{ fingerprint_of_run() }}'
         );
     {%- endif -%}
 {%- endmacro %}

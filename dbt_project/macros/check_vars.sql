@@ -14,6 +14,7 @@
         'two_tower_warm_start': [true, false],
         'lightgbm_monotone': [true, false],
         'backtest': [true, false],
+        'refit': ['nightly', 'weekly'],
         'comparison_correction': ['holm', 'bonferroni', 'fdr_bh'],
         'served_ranker': [none] + (var('rankers') | list),
     } -%}

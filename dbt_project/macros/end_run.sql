@@ -28,6 +28,10 @@
         {%- if not failed %}
         update builds.finished_models set is_open = false where run_id = '{{ invocation_id }}';
         {%- endif %}
+        {%- if var('refit') != 'nightly' and not failed and is_whole_run() %}
+        create or replace table builds.user_digests as
+        select * from {{ from_the_past('inputs', 'user_digests') }};
+        {%- endif %}
         {%- for result in results if result.node.resource_type in ['model', 'seed'] -%}
             {%- set relation = adapter.get_relation(
                 result.node.database, result.node.schema, result.node.alias

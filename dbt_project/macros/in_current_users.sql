@@ -1,7 +1,7 @@
 {#-
     Whether a row belongs to the users that a `by_fold` model with `in_blocks_of_users` is at; true
     of all when there are none. A range of keys, not a remainder: tables lie in the order of users,
-    so DuckDB skips what is outside of the range.
+    so DuckDB skips what is outside of the range. On a night that folds in, only those who changed.
 -#}
 {% macro in_current_users() -%}
     {{ return(adapter.dispatch('in_current_users', 'foryou')()) }}
@@ -10,4 +10,10 @@
 {% macro default__in_current_users() -%}
     user_key >= coalesce(getvariable('first_user'), 0)
     and user_key <= coalesce(getvariable('last_user'), 2147483647)
+    {%- if var('refit') != 'nightly' %}
+    and (
+        not coalesce(getvariable('only_changed'), false)
+        or user_key in (select c.user_key from inputs.changed_users as c)
+    )
+    {%- endif -%}
 {%- endmacro %}

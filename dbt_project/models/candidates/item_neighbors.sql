@@ -1,4 +1,4 @@
-{{ config(materialized='by_fold') }}
+{{ config(materialized='by_fold', refitted=true) }}
 
 -- One row per fold, item and neighbour: how often two items are liked by the same users within a
 -- window of likes, set against how often each is liked at all (item kNN; Sarwar et al. 2001).

@@ -1,4 +1,4 @@
-{{ config(materialized='by_fold', enabled='transitions' in active_sources()) }}
+{{ config(materialized='by_fold', refitted=true, enabled='transitions' in active_sources()) }}
 
 -- One row per fold, item and item liked soon after it, the sooner the more: a Markov chain with
 -- skips. What is popular follows everything, so both ends are damped by their popularity.

@@ -1,4 +1,4 @@
-{{ config(materialized='by_fold', enabled='rp3beta' in active_sources()) }}
+{{ config(materialized='by_fold', refitted=true, enabled='rp3beta' in active_sources()) }}
 
 -- One row per fold, item and neighbour: how likely a walk from an item to someone who likes it and
 -- on to something else that they like ends there, held back by popularity (RP3beta; Paudel et al.,

@@ -1,3 +1,5 @@
+{{ config(materialized='by_fold') }}
+
 -- One row per fold and event that the fold learns from or is tested on. Both parts of a fold are
 -- cut here, once, so that no event can be in both.
 
@@ -10,6 +12,7 @@ with interactions as (
 folds as (
 
     select * from {{ ref('folds') }}
+    where {{ in_current_fold() }}
 
 ),
 

@@ -1,6 +1,10 @@
 -- One row per fold and user who is given recommendations in it: everybody in `live`; in the
 -- evaluated folds those with something to find, or all, up to a limit.
 
+{%- if var('refit') != 'nightly' %}
+-- depends_on: {{ ref('changed_users') }}
+{%- endif %}
+
 with folds as (
 
     select * from {{ ref('folds') }}

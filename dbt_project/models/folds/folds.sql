@@ -94,10 +94,18 @@ live_fold as (
 
 final as (
 
+    {% if is_fold_in() -%}
+    -- What was measured at the last refit stays, with the cutoffs of that night.
+    select * exclude (is_evaluated)
+    from {{ this }}
+    where is_evaluated
+    union all
+    {% else -%}
     {% for split in active_splits() %}
     select * from {{ split }}_folds
     union all
     {% endfor %}
+    {% endif -%}
     select * from live_fold
 
 )

@@ -46,18 +46,32 @@ listed as (
 
 ),
 
+all_ids as (
+
+    select item_id from with_events
+    union
+    select item_id from listed
+
+),
+
+keys as (
+
+    {{ kept_keys('all_ids', 'item_id', 'item_key') }}
+
+),
+
 final as (
 
     select
-        cast(row_number() over (order by item_id) as integer) as item_key,
-        item_id,
-        coalesce(listed.title, item_id) as title,
+        keys.item_key,
+        keys.item_id,
+        coalesce(listed.title, keys.item_id) as title,
         listed.extra,
         listed.available_from,
         coalesce(listed.is_available, true) as is_available,
         listed.item_id is not null as is_listed
-    from with_events
-    full join listed using (item_id)
+    from keys
+    left join listed on keys.item_id = listed.item_id
 
 )
 

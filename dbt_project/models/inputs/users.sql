@@ -63,15 +63,29 @@ listed as (
 
 ),
 
+all_ids as (
+
+    select user_id from with_data
+    union
+    select user_id from listed
+
+),
+
+keys as (
+
+    {{ kept_keys('all_ids', 'user_id', 'user_key') }}
+
+),
+
 final as (
 
     select
-        cast(row_number() over (order by user_id) as integer) as user_key,
-        user_id,
+        keys.user_key,
+        keys.user_id,
         listed.signed_up_at,
         listed.user_id is not null as is_listed
-    from with_data
-    full join listed using (user_id)
+    from keys
+    left join listed on keys.user_id = listed.user_id
 
 )
 

@@ -1,4 +1,4 @@
-{{ config(materialized='by_fold') }}
+{{ config(materialized='by_fold', in_blocks_of_users=true) }}
 
 -- One row per fold, user and item that is on the list, or would be if nobody but the ranker had a
 -- say: its place after each step, null where it is off the list. After the re-rank of candidates
@@ -12,7 +12,7 @@
 with fold_users as (
 
     select * from {{ ref('fold_users') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
@@ -26,7 +26,7 @@ fold_items as (
 weighed_candidates as (
 
     select * from {{ ref('weighed_candidates') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
@@ -34,7 +34,7 @@ weighed_candidates as (
 picked_candidates as (
 
     select * from {{ ref('picked_candidates') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
@@ -50,7 +50,7 @@ item_features as (
 user_items as (
 
     select * from {{ ref('user_items') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
@@ -65,7 +65,7 @@ rule_items as (
 sponsored_candidates as (
 
     select * from {{ ref('sponsored_candidates') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
@@ -74,7 +74,7 @@ sponsored_candidates as (
 exploration_candidates as (
 
     select * from {{ ref('exploration_candidates') }}
-    where {{ in_current_fold() }}
+    where {{ in_current_fold() }} and {{ in_current_users() }}
 
 ),
 
