@@ -8,7 +8,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from models_py.tables import factor_vectors
+from models_py.tables import factor_vectors, folded_in_vectors
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class ALSParameters:
     """Confidence of a like is 1 + alpha × its weight; of a cell without one, 1."""
     random_state: int = 42
     """Seed of the first vectors."""
+    warm_iterations: int = 5
+    """Sweeps where vectors start from what was learned before."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted.
@@ -35,10 +37,10 @@ class ALSParameters:
             When factors or iterations are below 1, alpha is not above 0, or regularization is
             negative.
         """
-        if self.factors < 1 or self.iterations < 1:
+        if self.factors < 1 or self.iterations < 1 or self.warm_iterations < 1:
             raise ValueError(
-                f"ALS needs factors and iterations of at least 1, got {self.factors} "
-                f"and {self.iterations}"
+                f"ALS needs factors and iterations of at least 1, got {self.factors}, "
+                f"{self.iterations} and, to start warm, {self.warm_iterations}"
             )
         if self.alpha <= 0 or self.regularization < 0:
             raise ValueError(
@@ -73,13 +75,16 @@ class ALS:
     def __init__(self, parameters: ALSParameters) -> None:
         self.parameters = parameters
 
-    def fit(self, likes: csr_matrix) -> "ALS":
+    def fit(self, likes: csr_matrix, start: np.ndarray | None = None) -> "ALS":
         """Learn the vectors.
 
         Parameters
         ----------
         likes : csr_matrix, shape (n_users, n_items)
             Weight of each like, above 0.
+        start : float array, shape (n_items, factors), optional
+            Vectors of the items to start from, with zeros where there is none. Fewer sweeps lead
+            from there to where many lead from noise.
 
         Returns
         -------
@@ -87,13 +92,21 @@ class ALS:
             Itself, with ``item_factors_`` (n_items, factors), and ``penalty_``, the L2 penalty
             of each row. Vectors of users are what :meth:`fold_in` makes of their likes.
         """
-        # Each like is in the row of a user and in that of an item.
-        mean_confidence = 2 * self.parameters.alpha * float(likes.sum()) / sum(likes.shape)
-        self.penalty_ = self.parameters.regularization * mean_confidence
+        self.heed(float(likes.sum()), sum(likes.shape))
         with one_blas_thread():
             model = self._library_model()
+            if start is not None:
+                model.iterations = self.parameters.warm_iterations
+                model.item_factors = _or_noise(start, self.parameters.random_state)
             model.fit(self._confidences(likes), show_progress=False)
         self.item_factors_ = model.item_factors
+        return self
+
+    def heed(self, weight: float, n_rows: int) -> "ALS":
+        """Set the penalty for likes of so much weight of so many users and items."""
+        # Each like is in the row of a user and in that of an item.
+        mean_confidence = 2 * self.parameters.alpha * weight / n_rows
+        self.penalty_ = self.parameters.regularization * mean_confidence
         return self
 
     def fold_in(self, likes: csr_matrix) -> np.ndarray:
@@ -138,6 +151,58 @@ def one_blas_thread() -> threadpool_limits:
     return threadpool_limits(limits=1, user_api="blas")
 
 
-def als_vectors(user_items: pa.Table, parameters: ALSParameters) -> pa.Table:
-    """Fit ALS on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
-    return factor_vectors(user_items, lambda: ALS(parameters), parameters.factors, 8)
+def _or_noise(vectors: np.ndarray, random_state: int) -> np.ndarray:
+    """Put noise, as implicit starts from, in the place of vectors that are all zeros."""
+    noise = np.random.default_rng(random_state).random(vectors.shape, dtype=np.float32) * 0.01
+    return np.where(vectors.any(axis=1, keepdims=True), vectors, noise).astype(np.float32)
+
+
+def als_vectors(
+    user_items: pa.Table, parameters: ALSParameters, earlier: pa.Table | None = None
+) -> pa.Table:
+    """Fit ALS on each fold by itself.
+
+    Parameters
+    ----------
+    user_items : pa.Table
+        As for :func:`models_py.tables.factor_vectors`, and so is what is returned.
+    parameters : ALSParameters
+        How to fit.
+    earlier : pa.Table, optional
+        What this function returned before, with the same keys, to start from.
+    """
+    return factor_vectors(user_items, lambda: ALS(parameters), parameters.factors, 8, earlier)
+
+
+def als_folded_in(
+    earlier: pa.Table,
+    user_items: pa.Table,
+    users: pa.Table,
+    weight: float,
+    n_rows: int,
+    parameters: ALSParameters,
+) -> pa.Table:
+    """Make vectors of some users anew, from their likes and what was learned of items.
+
+    Parameters
+    ----------
+    earlier : pa.Table
+        What :func:`als_vectors` returned; all of it stays, but for these users.
+    user_items : pa.Table
+        What they have met by now, as for :func:`als_vectors`.
+    users : pa.Table
+        Who they are: fold, user_key.
+    weight : float
+        Weight of all likes of everybody.
+    n_rows : int
+        Users and items with a like.
+    parameters : ALSParameters
+        As in the fit.
+
+    Returns
+    -------
+    pa.Table
+        As of :func:`als_vectors`.
+    """
+    model = ALS(parameters).heed(weight, n_rows)
+    return folded_in_vectors(earlier, user_items, users, model, parameters.factors)

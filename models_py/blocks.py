@@ -23,6 +23,8 @@ class BlockReader:
         One row per fold and user who is given recommendations.
     users_per_block : int
         Users read at once.
+    only_changed : bool
+        Whether only users of whom something new is known are read.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class BlockReader:
         view: duckdb.DuckDBPyRelation,
         fold_users: pa.Table,
         users_per_block: int,
+        only_changed: bool = False,
     ) -> None:
         self.cursor = session.cursor()
         self.query = view.sql_query()
@@ -39,6 +42,8 @@ class BlockReader:
             for fold in folds_of(fold_users)
         }
         self.users_per_block = users_per_block
+        if only_changed:
+            self.cursor.execute("set variable only_changed = true")
 
     def blocks(self, fold: str) -> Iterator[pa.Table]:
         """Read the rows of a fold, a block of users at a time; users come whole, in any order."""

@@ -31,6 +31,16 @@ class Choices:
         """Give the value of a var: the one decided, or else its own."""
         return self.values.get(name, own)
 
+    @property
+    def folds_in(self) -> bool:
+        """Whether what was learned before stays, and only what is new is folded in."""
+        return self.of("night", "refit") == "fold_in"
+
+    @property
+    def starts_warm(self) -> bool:
+        """Whether learning starts from what was learned before."""
+        return self.of("night", "refit") == "warm_refit"
+
     def over(self, parameters: dict, prefix: str) -> dict:
         """Put what was decided over the parameters of a model, whose vars begin with a prefix."""
         return {name: self.of(prefix + name, own) for name, own in parameters.items()}

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
-from models_py.tables import factor_vectors
+from models_py.tables import factor_vectors, folded_in_vectors
 
 # Cells up to which a matrix is decomposed whole.
 DENSE_UP_TO = 1_000_000
@@ -131,6 +131,13 @@ def right_singular_vectors(
     values[:found] = np.where(known, singular, 0.0)
     vectors[:, :found] = np.where(known, signs, 0.0) * rights.T
     return values, vectors
+
+
+def svd_folded_in(
+    earlier: pa.Table, user_items: pa.Table, users: pa.Table, parameters: SVDParameters
+) -> pa.Table:
+    """Make vectors of some users anew, as :func:`models_py.tables.folded_in_vectors` does."""
+    return folded_in_vectors(earlier, user_items, users, PureSVD(parameters), parameters.factors)
 
 
 def svd_vectors(user_items: pa.Table, parameters: SVDParameters) -> pa.Table:

@@ -128,7 +128,11 @@ def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -
 
 
 def factor_vectors(
-    user_items: pa.Table, new_model: Callable, factors: int, bytes_per_factor: int
+    user_items: pa.Table,
+    new_model: Callable,
+    factors: int,
+    bytes_per_factor: int,
+    earlier: pa.Table | None = None,
 ) -> pa.Table:
     """Fit a factorization on each fold by itself.
 
@@ -143,6 +147,9 @@ def factor_vectors(
         Length of a vector.
     bytes_per_factor : int
         What a fit takes for each number of each vector.
+    earlier : pa.Table, optional
+        What this function returned before, with the same keys: a model that is fitted with
+        ``fit(likes, start)`` starts from the vectors of the items.
 
     Returns
     -------
@@ -161,12 +168,99 @@ def factor_vectors(
     for fold in fold_likes(user_items):
         users, items = fold.users_with_likes, fold.liked_items
         likes = fold.likes[users][:, items]
-        model = new_model().fit(likes)
+        start = (
+            (_start(earlier, fold.fold, fold.item_keys[items], factors),)
+            if earlier is not None
+            else ()
+        )
+        model = new_model().fit(likes, *start)
         tables += [
             vector_rows(fold.fold, USER, fold.user_keys[users], model.fold_in(likes)),
             vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
         ]
     return pa.concat_tables(tables)
+
+
+def _start(earlier: pa.Table, fold: str, item_keys: np.ndarray, factors: int) -> np.ndarray:
+    """Vectors that items had, zeros for those that had none."""
+    known, vectors = vectors_of(rows_of(earlier, fold=fold, entity=ITEM), item_keys)
+    start = np.zeros((len(item_keys), factors), dtype=np.float32)
+    if len(known):
+        start[np.searchsorted(item_keys, known)] = vectors
+    return start
+
+
+def folded_in_vectors(
+    earlier: pa.Table, user_items: pa.Table, users: pa.Table, model: object, factors: int
+) -> pa.Table:
+    """Make vectors of some users anew, from their likes and the items' vectors.
+
+    Parameters
+    ----------
+    earlier : pa.Table
+        As of :func:`factor_vectors`; all of it stays, but for these users.
+    user_items : pa.Table
+        What they have met by now: fold, user_key, item_key, is_positive, weight.
+    users : pa.Table
+        Who they are: fold, user_key.
+    model : object
+        Has ``fold_in(likes)``, which reads ``item_factors_``.
+    factors : int
+        Length of a vector.
+
+    Returns
+    -------
+    pa.Table
+        As ``columns.vectors_schema(factors)``.
+    """
+    tables = [without_users(earlier, users)]
+    for fold in fold_likes(user_items):
+        item_keys, model.item_factors_ = vectors_of(
+            rows_of(earlier, fold=fold.fold, entity=ITEM), fold.item_keys
+        )
+        # implicit writes nothing there, but asks for arrays that could be written to.
+        model.item_factors_ = model.item_factors_.copy()
+        likes = fold.likes[:, np.isin(fold.item_keys, item_keys)]
+        known = np.flatnonzero(np.diff(likes.indptr))
+        if len(known):
+            vectors = model.fold_in(likes[known])
+            tables.append(vector_rows(fold.fold, USER, fold.user_keys[known], vectors))
+    return pa.concat_tables(tables)
+
+
+def with_earlier(tonight: pa.Table, earlier: pa.Table, users: pa.Table) -> pa.Table:
+    """Put vectors that were made for some users in the place of those that they had.
+
+    Parameters
+    ----------
+    tonight : pa.Table
+        One row per fold, entity and key: what was made, of whatever; its users count.
+    earlier : pa.Table
+        The same, from before; the rest of it stays.
+    users : pa.Table
+        Whom vectors were made for: fold, user_key.
+    """
+    return pa.concat_tables([without_users(earlier, users), rows_of(tonight, entity=USER)])
+
+
+def without_users(vectors: pa.Table, users: pa.Table) -> pa.Table:
+    """Leave out the vectors of some users.
+
+    Parameters
+    ----------
+    vectors : pa.Table
+        One row per fold, entity and key.
+    users : pa.Table
+        One row per fold and user: fold, user_key.
+    """
+    for fold in folds_of(users):
+        keys = rows_of(users, fold=fold)[Columns.USER_KEY]
+        gone = pc.and_(
+            pc.and_(pc.equal(vectors[Columns.FOLD], fold), pc.equal(vectors[Columns.ENTITY], USER)),
+            pc.is_in(vectors[Columns.KEY], keys.cast(pa.int32()).combine_chunks()),
+        )
+        vectors = vectors.filter(pc.invert(gone))
+    return vectors
 
 
 def fixed_size_lists(vectors: np.ndarray) -> pa.FixedSizeListArray:

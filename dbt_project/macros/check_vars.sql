@@ -34,7 +34,7 @@
         'content_min_df', 'content_history', 'content_profile_terms', 'content_term_items',
         'content_dimensions', 'transitions_window', 'transitions_neighbors',
         'transitions_history', 'rp3beta_neighbors', 'rp3beta_max_history', 'ease_max_items',
-        'als_factors', 'als_iterations', 'svd_factors', 'two_tower_dimensions',
+        'als_factors', 'als_iterations', 'als_warm_iterations', 'svd_factors', 'two_tower_dimensions',
         'two_tower_hidden', 'two_tower_history', 'two_tower_blocks', 'two_tower_heads',
         'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'hnsw_m', 'hnsw_ef_construction',
         'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',

@@ -5,7 +5,8 @@
 -#}
 {% macro made_from() -%}
     {%- set parents = model.depends_on.nodes | unique | sort -%}
-    {%- set parts = [compiled_code] -%}
+    {#- A night that folds in leaves other rows than a refit. -#}
+    {%- set parts = [compiled_code, is_fold_in()] -%}
     {%- for column in model.columns.values() -%}
         {%- do parts.append(column.name ~ ' ' ~ column.data_type) -%}
     {%- endfor -%}

@@ -32,7 +32,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {% if is_kept %}
-        {{ noop_statement('main', 'KEPT', 'KEPT') }}
+        {% call noop_statement('main', 'KEPT') %}{% endcall %}
     {% elif model.language == 'python' %}
         {%- set made = make_intermediate_relation(target_relation) -%}
         {{ drop_relation_if_exists(load_cached_relation(made)) }}
@@ -99,15 +99,19 @@
     {%- if is_by_user %} and user_key in (select user_key from inputs.changed_users) {%- endif -%}
 {%- endmacro %}
 
-{#- The ranges of keys that hold so many users of a fold each, and together every key. -#}
+{#-
+    The ranges of keys that hold so many users each, of those of a fold who are served, and together
+    every key.
+-#}
 {% macro blocks_of_users(fold, per_block) -%}
     {%- if not per_block -%}
         {%- do return([[none, none]]) -%}
     {%- endif -%}
     {%- set firsts = run_query(
         'with numbered as (select user_key, (row_number() over (order by user_key) - 1) // ' ~ per_block
-        ~ ' as block from ' ~ graph.nodes['model.foryou.users_tonight'].relation_name
+        ~ ' as block from ' ~ graph.nodes['model.foryou.fold_users'].relation_name
         ~ ' where fold = ' ~ quoted(fold)
+        ~ (' and user_key in (select user_key from inputs.changed_users)' if is_fold_in() else '')
         ~ ') select min(user_key) from numbered where block > 0 group by block order by block'
     ).columns[0].values() | map('int') | list -%}
     {%- set blocks = [] -%}

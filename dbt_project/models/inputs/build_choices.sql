@@ -61,6 +61,15 @@ final as (
     from declared
     inner join sizes on declared.from_events <= sizes.n_events
     group by declared.name
+    {%- if var('refit') != 'nightly' %}
+    union all
+    select
+        'night' as name,
+        '{{ tojson(night()) }}' as value,
+        '"refit"' as default_value,
+        {{ night() == 'fold_in' }} as is_cheaper,
+        'the var refit' as reason
+    {%- endif %}
 
 )
 

@@ -1,17 +1,20 @@
 """One row per fold, user and candidate: the order that LightGBM gives them."""
 
 from models_py.blocks import BlockReader
+from models_py.choices import Choices
 from models_py.memory import arrow
 from models_py.ranking import ranked_candidates
 
 
 def model(dbt, session):
     """Read the features in blocks of users, score, return Arrow."""
+    choices = Choices(dbt.ref("build_choices").to_arrow_table())
     features = BlockReader(
         session,
         dbt.ref("ranking_features"),
-        arrow(dbt.ref("fold_users")),
+        arrow(dbt.ref("users_tonight")),
         dbt.config.get("users_per_block"),
+        only_changed=choices.folds_in,
     )
     choice = arrow(dbt.ref("ranker_choice").filter("ranker = 'lightgbm' and is_scored"))
     return ranked_candidates(

@@ -5,6 +5,7 @@ from models_py.thompson import thompson_draws
 
 def model(dbt, session):
     """Read the refs as Arrow, draw, return Arrow."""
-    return thompson_draws(
-        pairs=dbt.ref("exploration_pairs").to_arrow_reader(dbt.config.get("rows_per_block"))
+    pairs = dbt.ref("exploration_pairs").join(
+        dbt.ref("users_tonight"), "fold, user_key", how="semi"
     )
+    return thompson_draws(pairs=pairs.to_arrow_reader(dbt.config.get("rows_per_block")))
