@@ -20,6 +20,7 @@
             duration_seconds double
         );
         alter table builds.runs add column if not exists is_refit boolean;
+        alter table builds.runs add column if not exists is_whole boolean;
         alter table builds.runs add column if not exists as_of timestamp;
         alter table builds.runs add column if not exists fingerprint varchar;
         create table if not exists builds.run_results (
@@ -46,11 +47,14 @@
                 else 'What is new is folded into what was learned (refit: weekly).', info=true
             ) -%}
         {%- endif %}
-        insert into builds.runs (run_id, ran_at, command, is_refit, as_of, fingerprint) values (
+        insert into builds.runs (
+            run_id, ran_at, command, is_refit, is_whole, as_of, fingerprint
+        ) values (
             '{{ invocation_id }}',
             {{ run_began_at() }},
             {{ quoted(flags.WHICH) }},
             {{ why is not none }},
+            {{ is_whole_run() }},
             {{ as_of() }},
             '{{ fingerprint_of_run() }}'
         );

@@ -11,14 +11,15 @@
     {%- endif -%}
     {%- set runs = from_the_past('builds', 'runs') -%}
     {%- set last = run_query(
-        'select run_id, as_of, fingerprint, n_failed from ' ~ runs
+        'select as_of, fingerprint, coalesce(n_failed = 0, false) and is_whole as is_complete from '
+        ~ runs
         ~ ' where is_refit order by ran_at desc limit 1'
     ).rows if runs is not none else [] -%}
     {%- if not last -%}
         {%- do return('nothing was learned before') -%}
     {%- endif -%}
-    {%- if last[0]['n_failed'] is none or last[0]['n_failed'] > 0 -%}
-        {%- do return('the last refit did not end well') -%}
+    {%- if not last[0]['is_complete'] -%}
+        {%- do return('the last refit was not of everything, or did not end well') -%}
     {%- endif -%}
     {%- if last[0]['fingerprint'] != fingerprint_of_run() -%}
         {%- do return('models or vars have changed since the last refit') -%}
