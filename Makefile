@@ -10,6 +10,16 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 # A name of dbt_project/datasets/datasets.yml.
 DATASET ?= ml-100k
+# DATASET=synthetic is made with so many ratings: 1m, 5m, 25m, 100m. EXPAND=ml-1m makes a real data set
+# as large: 5m, 25m, 100m.
+SCALE ?= 1m
+EXPAND ?=
+ifeq ($(DATASET),synthetic)
+override DATASET := synthetic-$(SCALE)
+endif
+ifneq ($(EXPAND),)
+override DATASET := $(EXPAND)-x$(SCALE:m=)
+endif
 # A local archive of the data set, used instead of a download.
 ARCHIVE ?=
 # The category of the Amazon data sets, to fetch and to read.
@@ -91,6 +101,8 @@ help: ## list the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  DATASET=ml-1m          build from this data set (default: ml-100k)'
+	@echo '  DATASET=synthetic SCALE=25m  ratings drawn in the shape of MovieLens 25M: 1m, 5m, 25m, 100m'
+	@echo '  EXPAND=ml-1m SCALE=25m a real data set, 25 times as large: 5m, 25m, 100m'
 	@echo '  ARCHIVE=ml-1m.zip      unpack this file instead of downloading'
 	@echo '  AMAZON_CATEGORY=Books  category of an Amazon data set (default: All_Beauty)'
 	@echo '  FORYOU_ARCHIVES=folder  look for archives here before downloading'

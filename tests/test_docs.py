@@ -14,10 +14,10 @@ PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 LINKED = [ROOT / "README.md", *PAGES]
 METHOD_PAGES = [page for page in PAGES if page.parent == METHODS]
 VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
-# Where data are and how they are read: the README tells that, and no page of a method.
+# Where data are and how they are read, and what their size changes: no page of a method.
 VARS_OF_DATA = {
     "dataset", "data_dir", "datasets", "amazon_category", "genome_min_relevance", "custom",
-    "attach", "event_log",
+    "attach", "event_log", "by_events", "refit",
 }  # fmt: skip
 # What is tracked here; `target` and the like are made by a build.
 FOLDERS = (".ci", "dbt_project", "docs", "exports", "features", "models_py", "tests")

@@ -112,7 +112,7 @@ def test_what_is_counted_is_as_if_made_anew(nights):
     assert FOLD_IN in said[1]
     anew = Warehouse(warehouse.folder / "anew")
     folders = [f"path:models/{folder}" for folder in (*EXACT, "staging")]
-    night(anew, "--select", *folders, **variables)
+    night(anew, "--select", "resource_type:seed", *folders, **variables)
     tables = {
         f"{schema}.{table}"
         for schema, table in anew.rows("select schema_name, table_name from duckdb_tables()")

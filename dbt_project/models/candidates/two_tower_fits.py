@@ -8,8 +8,13 @@ from models_py.two_tower import TwoTowerParameters, two_tower_fits
 def model(dbt, session):
     """Read the refs as Arrow, fit, return Arrow."""
     choices = Choices(dbt.ref("build_choices").to_arrow_table())
+    likes = (
+        dbt.ref("user_items")
+        .filter("is_positive")
+        .select("fold, user_key, item_key, is_positive, recency_rank, last_interaction_at")
+    )
     return two_tower_fits(
-        user_items=arrow(dbt.ref("user_items")),
+        user_items=arrow(likes),
         users=arrow(dbt.ref("fold_users")),
         items=arrow(dbt.ref("fold_items")),
         item_attributes=arrow(dbt.ref("item_attributes")),

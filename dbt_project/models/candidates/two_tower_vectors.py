@@ -10,12 +10,15 @@ def model(dbt, session):
     """Read what was learned and whom to apply it to as Arrow, return Arrow."""
     choices = Choices(dbt.ref("build_choices").to_arrow_table())
     users = dbt.ref("users_tonight")
-    user_items = dbt.ref("user_items")
-    if choices.folds_in:
-        user_items = user_items.join(users, "fold, user_key", how="semi")
+    likes = (
+        dbt.ref("user_items")
+        .filter("is_positive")
+        .select("fold, user_key, item_key, is_positive, recency_rank, last_interaction_at")
+        .join(users, "fold, user_key", how="semi")
+    )
     vectors = two_tower_vectors(
         fits=arrow(dbt.ref("two_tower_fits")),
-        user_items=arrow(user_items),
+        user_items=arrow(likes),
         users=arrow(users),
         items=arrow(dbt.ref("fold_items")),
         user_attributes=arrow(dbt.ref("user_attributes")),
