@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import duckdb
-import pytest
 from conftest import Warehouse
 from test_corpus import COLUMNS, custom
 
@@ -25,16 +24,8 @@ THIRD = [*SECOND, "c,u2,i5,view,,2025-02-11T10:00:00"]
 
 
 def write(path: Path, events: list[str]) -> None:
-    """Events as CSV, or as what the name of the file says."""
+    """Events as CSV; Parquet is read night by night in test_nights.py."""
     path.write_text("".join(f"{line}\n" for line in [HEADER, *events]))
-    if path.suffix == ".parquet":
-        lines = path.rename(path.with_suffix(".lines"))
-        duckdb.execute(f"copy (from read_csv('{lines}', all_varchar = true)) to '{path}'")
-    elif path.suffix == ".jsonl":
-        lines = path.rename(path.with_suffix(".lines"))
-        duckdb.execute(
-            f"copy (from read_csv('{lines}', all_varchar = true)) to '{path}' (format json)"
-        )
 
 
 def hashes(warehouse: Warehouse) -> dict[str, tuple]:
@@ -63,10 +54,10 @@ def is_as_if_read_at_once(warehouse: Warehouse, **variables) -> dict[str, tuple]
     return grown
 
 
-@pytest.mark.parametrize("file_format", ["csv", "parquet"])
-def test_files(file_format, warehouse, tmp_path):
-    variables = custom(tmp_path / f"*.{file_format}", COLUMNS)
-    first, second = (tmp_path / f"{name}.{file_format}" for name in ("first", "2nd"))
+# Parquet is read night by night in test_nights.py.
+def test_files(warehouse, tmp_path):
+    variables = custom(tmp_path / "*.csv", COLUMNS)
+    first, second = (tmp_path / f"{name}.csv" for name in ("first", "2nd"))
     write(first, FIRST)
     night(warehouse, **variables)
 
