@@ -163,7 +163,7 @@ def test_titles_with_quotes_and_commas(warehouse, small_data):
 @pytest.mark.parametrize(
     "variables",
     [
-        {"splits": ["leave_one_out"], "sources": ["popular"]},
+        {"splits": ["leave_one_out"], "sources": ["popular", "transitions"]},
         {"splits": ["time", "leave_one_out"], "cooccurrence_normalization": "lift"},
     ],
     ids=lambda variables: ",".join(variables),
