@@ -168,12 +168,11 @@ def factor_vectors(
     for fold in fold_likes(user_items):
         users, items = fold.users_with_likes, fold.liked_items
         likes = fold.likes[users][:, items]
-        start = (
-            (_start(earlier, fold.fold, fold.item_keys[items], factors),)
-            if earlier is not None
-            else ()
-        )
-        model = new_model().fit(likes, *start)
+        model = new_model()
+        if earlier is None:
+            model.fit(likes)
+        else:
+            model.fit(likes, _start(earlier, fold.fold, fold.item_keys[items], factors))
         tables += [
             vector_rows(fold.fold, USER, fold.user_keys[users], model.fold_in(likes)),
             vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),

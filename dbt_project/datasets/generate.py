@@ -31,6 +31,7 @@ def generate(entry: dict, folder: Path, real: Path | None = None) -> None:
     with duckdb.connect(folder / ".generating.duckdb") as connection:
         connection.execute("set memory_limit = $1", [MEMORY_LIMIT])
         connection.execute("set variable seed = $1", [str(entry["seed"])])
+        connection.execute(_sql("draws"))
         if entry["method"] == "synthetic":
             _draw(connection, entry["n_events"], folder)
         else:
@@ -45,7 +46,7 @@ def _draw(connection: duckdb.DuckDBPyConnection, n_events: int, folder: Path) ->
     connection.sql(_sql("movies")).write_csv(str(folder / "movies.csv"), header=True)
     (n_users,) = connection.sql("select n_users from settings").fetchone()
     create = "create table ratings as "
-    for first in tqdm(range(1, n_users + 1, USERS_AT_ONCE), unit_scale=USERS_AT_ONCE, unit="users"):
+    for first in tqdm(range(1, n_users + 1, USERS_AT_ONCE), desc="users", unit="block"):
         connection.execute("set variable first_user = $1", [first])
         connection.execute("set variable last_user = $1", [first + USERS_AT_ONCE - 1])
         connection.execute(create + _sql("ratings"))

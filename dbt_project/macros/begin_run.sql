@@ -19,10 +19,6 @@
             n_failed integer,
             duration_seconds double
         );
-        alter table builds.runs add column if not exists is_refit boolean;
-        alter table builds.runs add column if not exists is_whole boolean;
-        alter table builds.runs add column if not exists as_of timestamp;
-        alter table builds.runs add column if not exists fingerprint varchar;
         create table if not exists builds.run_results (
             run_id varchar not null,
             node_id varchar not null,
@@ -34,11 +30,19 @@
             primary key (run_id, node_id)
         );
         -- Warehouses that were built before these columns were thought of get them, too.
-        {%- for column in ['peak_memory_bytes', 'peak_spill_bytes'] %}
-        alter table builds.runs add column if not exists {{ column }} bigint;
+        {%- for table, columns in {
+            'runs': {
+                'is_refit': 'boolean', 'is_whole': 'boolean', 'as_of': 'timestamp',
+                'fingerprint': 'varchar', 'peak_memory_bytes': 'bigint', 'peak_spill_bytes': 'bigint',
+            },
+            'run_results': {
+                'n_rows': 'bigint', 'n_bytes': 'bigint', 'peak_memory_bytes': 'bigint',
+                'peak_spill_bytes': 'bigint',
+            },
+        }.items() %}
+        {%- for column, type in columns.items() %}
+        alter table builds.{{ table }} add column if not exists {{ column }} {{ type }};
         {%- endfor %}
-        {%- for column in ['n_rows', 'n_bytes', 'peak_memory_bytes', 'peak_spill_bytes'] %}
-        alter table builds.run_results add column if not exists {{ column }} bigint;
         {%- endfor %}
         {%- set why = why_refit() if flags.WHICH in ['build', 'run'] else none -%}
         {%- if var('refit') != 'nightly' and flags.WHICH in ['build', 'run'] -%}

@@ -13,7 +13,7 @@
     {%- if var('refit') != 'nightly' %}
     and (
         not coalesce(getvariable('only_changed'), false)
-        or user_key in (select c.user_key from inputs.changed_users as c)
+        or {{ is_changed_user() }}
     )
     {%- endif -%}
 {%- endmacro %}

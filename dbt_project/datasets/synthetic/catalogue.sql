@@ -2,11 +2,6 @@
 --
 -- The shape is that of MovieLens 25M, at every size. What is drawn depends on the seed and on ids alone.
 
--- Of one text, a number from 0 to 1 (32 of the 128 bits of its MD5, whose four parts are independent).
-create macro bits(name, id, part) as cast(
-    ('0x' || substr(md5(getvariable('seed') || name || id), 1 + 8 * part, 8)) as ubigint
-) / 4294967296.0;
-
 create table settings as
 select
     -- MovieLens 25M has 24,999,912 ratings of 162,540 users on 59,046 items, MovieLens 1M a few
@@ -20,12 +15,21 @@ select
 
 -- Tastes: each cluster of items is liked by some. More of them where there are more items.
 create table clusters as
+with drawn as (
+
+    select
+        cast(cluster as integer) as cluster,
+        power(cluster + 3.0, -0.6) as appeal
+    from settings, generate_series(
+        0, cast(greatest(12, round(sqrt(settings.n_items) / 4)) as bigint) - 1
+    ) as numbers (cluster)
+
+)
+
 select
-    cast(cluster as integer) as cluster,
-    power(cluster + 3.0, -0.6) as appeal
-from settings, generate_series(
-    0, cast(greatest(12, round(sqrt(settings.n_items) / 4)) as bigint) - 1
-) as numbers (cluster);
+    cluster,
+    (sum(appeal) over (order by cluster) - appeal) / sum(appeal) over () as from_share
+from drawn;
 
 -- How many people arrive on a day: more in some years, in winter and on weekends, and on a few days
 -- when something makes many come at once.
@@ -76,27 +80,18 @@ with drawn as (
 
 ),
 
-shares as (
-
-    select
-        cluster,
-        (sum(appeal) over (order by cluster) - appeal) / sum(appeal) over () as from_share
-    from clusters
-
-),
-
 placed as (
 
     select
         drawn.*,
-        shares.cluster,
+        clusters.cluster,
         case
             when drawn.era_draw < 0.35
                 then cast(floor(power(drawn.release_draw, 0.7) * (select max(day) from days)) as integer)
             else -1 - cast(floor(power(drawn.release_draw, 2.2) * 25000) as integer)
         end as release_day
     from drawn
-    asof join shares on drawn.cluster_draw >= shares.from_share
+    asof join clusters on drawn.cluster_draw >= clusters.from_share
 
 )
 
@@ -210,22 +205,13 @@ scaled as (
 
 ),
 
-tastes as (
-
-    select
-        cluster,
-        (sum(appeal) over (order by cluster) - appeal) / sum(appeal) over () as from_share
-    from clusters
-
-),
-
 first_taste as (
 
     select
         scaled.*,
-        tastes.cluster as taste_1
+        clusters.cluster as taste_1
     from scaled
-    asof join tastes on bits('taste', scaled.user_id, 0) >= tastes.from_share
+    asof join clusters on bits('taste', scaled.user_id, 0) >= clusters.from_share
 
 ),
 
@@ -233,9 +219,9 @@ second_taste as (
 
     select
         first_taste.*,
-        tastes.cluster as taste_2
+        clusters.cluster as taste_2
     from first_taste
-    asof join tastes on bits('taste', first_taste.user_id, 1) >= tastes.from_share
+    asof join clusters on bits('taste', first_taste.user_id, 1) >= clusters.from_share
 
 )
 
@@ -251,9 +237,9 @@ select
     ) as integer) as n_days_here,
     second_taste.taste_1,
     second_taste.taste_2,
-    tastes.cluster as taste_3,
+    clusters.cluster as taste_3,
     bits('taste', second_taste.user_id, 3) * 0.5 as openness,
     0.4 * sqrt(-2 * ln(1.0 - bits('mood', second_taste.user_id, 0)))
     * cos(2 * pi() * bits('mood', second_taste.user_id, 1)) as leniency
 from second_taste
-asof join tastes on bits('taste', second_taste.user_id, 2) >= tastes.from_share;
+asof join clusters on bits('taste', second_taste.user_id, 2) >= clusters.from_share;

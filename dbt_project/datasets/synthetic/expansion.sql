@@ -6,10 +6,6 @@
 -- each item that the user rated: so users keep how much they rate, how, and with what beside it; the
 -- ratings of an item are shared out unevenly among its versions, and each copy leans to one version
 -- of everything, so that copies of one user differ in taste.
-create macro bits(name, id, part) as cast(
-    ('0x' || substr(md5(getvariable('seed') || name || id), 1 + 8 * part, 8)) as ubigint
-) / 4294967296.0;
-
 create table real_ratings as
 select *
 from read_csv(

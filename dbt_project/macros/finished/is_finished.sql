@@ -8,12 +8,10 @@
         or should_full_refresh() or flags.EMPTY -%}
         {%- do return(false) -%}
     {%- endif -%}
-    {%- set from = made_from() -%}
-    {%- if from is none -%}
-        {%- do return(false) -%}
-    {%- endif -%}
-    {%- do return(run_query(
-        'select 1 from builds.finished_models where is_open and node_id = '
-        ~ quoted(model.unique_id) ~ ' and made_from = ' ~ quoted(from)
-    ).rows | length > 0) -%}
+    {%- set notes = run_query(
+        'select made_from from builds.finished_models where is_open and made_from is not null'
+        ~ ' and node_id = ' ~ quoted(model.unique_id)
+    ).rows -%}
+    {#- Only where there is a note is it worth while to work out what the model is made from. -#}
+    {%- do return(notes | length > 0 and notes[0][0] == made_from()) -%}
 {%- endmacro %}

@@ -96,7 +96,7 @@
 {% macro rows_of_tonight(table, is_by_user) -%}
     delete from {{ table }}
     where fold = 'live'
-    {%- if is_by_user %} and user_key in (select user_key from inputs.changed_users) {%- endif -%}
+    {%- if is_by_user %} and {{ is_changed_user() }} {%- endif -%}
 {%- endmacro %}
 
 {#-
@@ -111,7 +111,7 @@
         'with numbered as (select user_key, (row_number() over (order by user_key) - 1) // ' ~ per_block
         ~ ' as block from ' ~ graph.nodes['model.foryou.fold_users'].relation_name
         ~ ' where fold = ' ~ quoted(fold)
-        ~ (' and user_key in (select user_key from inputs.changed_users)' if is_fold_in() else '')
+        ~ (' and ' ~ is_changed_user() if is_fold_in() else '')
         ~ ') select min(user_key) from numbered where block > 0 group by block order by block'
     ).columns[0].values() | map('int') | list -%}
     {%- set blocks = [] -%}

@@ -16,16 +16,15 @@ def model(dbt, session):
         .select("fold, user_key, item_key, is_positive, recency_rank, last_interaction_at")
         .join(users, "fold, user_key", how="semi")
     )
+    tonight = arrow(users)
     vectors = two_tower_vectors(
         fits=arrow(dbt.ref("two_tower_fits")),
         user_items=arrow(likes),
-        users=arrow(users),
+        users=tonight,
         items=arrow(dbt.ref("fold_items")),
         user_attributes=arrow(dbt.ref("user_attributes")),
         dimensions=dbt.config.get("dimensions"),
     )
     if choices.folds_in:
-        return with_earlier(
-            vectors, arrow(session.sql(f"select * from {dbt.this}")), users=arrow(users)
-        )
+        return with_earlier(vectors, arrow(session.sql(f"select * from {dbt.this}")), tonight)
     return vectors

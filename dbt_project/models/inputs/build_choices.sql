@@ -24,7 +24,7 @@ declared as (
         '{{ name }}' as name,
         {{ from_events }} as from_events,
         {{ quoted(tojson(value)) }} as value,
-        {{ quoted(tojson((values | dictsort)[0][1])) }} as default_value,
+        {{ quoted(tojson(values[0])) }} as default_value,
         {{ quoted(tojson(var(name))) }} as own_value
     {{ 'union all' if not (loop.last and loop_of_names.last) }}
     {% endfor -%}
