@@ -111,6 +111,7 @@ TWO_TOWER_FITS = pa.schema(
         ("n_likes", pa.int32()),
         ("n_epochs", pa.int32()),
         ("artifact", pa.string()),
+        ("weights", pa.string()),
     ]
 )
 

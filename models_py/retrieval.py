@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import faiss
 import numpy as np
@@ -187,14 +188,34 @@ class VectorIndex:
         # Every item is compared anyway: leaving out what was met before the best are picked is
         # less work than picking as many more.
         with one_blas_thread():
-            places, scores = topk(self.vectors_, queries, k, filter_query_items=seen)
+            places, scores = topk(self.vectors_, queries, k, filter_query_items=_Rows(seen))
         scores[scores == np.finfo(np.float32).min] = -np.inf
         return _in_order(places, scores)
 
 
+class _Row(NamedTuple):
+    indices: np.ndarray
+
+
+class _Rows:
+    """The rows of a matrix, for what asks for their indices alone: scipy makes a matrix of each,
+    which takes a third of a search.
+    """
+
+    def __init__(self, matrix: csr_matrix) -> None:
+        self.indices, self.starts = matrix.indices, matrix.indptr.tolist()
+
+    def __getitem__(self, row: int) -> _Row:
+        return _Row(self.indices[self.starts[row] : self.starts[row + 1]])
+
+
 def _in_order(places: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.lexsort((places, -scores), axis=-1)
-    return np.take_along_axis(places, order, 1), np.take_along_axis(scores, order, 1)
+    # What comes from a search is in the order of scores, but where they tie.
+    mixed = np.flatnonzero((scores[:, 1:] >= scores[:, :-1]).any(axis=1))
+    order = np.lexsort((places[mixed], -scores[mixed]), axis=-1)
+    places[mixed] = np.take_along_axis(places[mixed], order, 1)
+    scores[mixed] = np.take_along_axis(scores[mixed], order, 1)
+    return places, scores
 
 
 def _without(

@@ -92,6 +92,8 @@ class TwoTowerParameters:
     """Passes over the likes, at most."""
     patience: int = 2
     """Passes in a row that may find less in validation than the best did; one more ends the fit."""
+    warm_epochs: int = 1
+    """Passes where a fit starts from an earlier one, at most."""
     validation_users: int = 2000
     """Users whose last like is held out for validation, at most."""
     random_state: int = 42
@@ -115,7 +117,10 @@ class TwoTowerParameters:
                 "TwoTower needs dimensions and heads of at least 1, and heads that divide "
                 f"dimensions, got {self.dimensions} and {self.heads}"
             )
-        for name in ("hidden", "history", "blocks", "batch_size", "uniform_negatives", "epochs"):
+        for name in (
+            *("hidden", "history", "blocks", "batch_size", "uniform_negatives"),
+            *("epochs", "warm_epochs"),
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"TwoTower needs {name} of at least 1, got {getattr(self, name)}")
         for name in ("batch_negatives", "patience", "validation_users", "weight_decay"):
@@ -155,7 +160,7 @@ class TwoTower:
     it. Items without likes count there as of typical popularity.
 
     Item ids start where a factorization of the likes puts them, from where few passes lead to
-    what many do from noise. The fit runs on a GPU where there is one; on a processor two fits
+    what many do from noise; or where an earlier fit had them. The fit runs on a GPU where there is one; on a processor two fits
     of the same histories are the same to the bit.
 
     Examples
@@ -177,6 +182,7 @@ class TwoTower:
         n_items: int,
         item_features: csr_matrix | None = None,
         user_features: csr_matrix | None = None,
+        start: "Weights | None" = None,
     ) -> "TwoTower":
         """Learn both towers, and keep what did best on likes that were held out.
 
@@ -191,6 +197,9 @@ class TwoTower:
             Items of the catalogue.
         item_features, user_features : csr_matrix, shape (n, n_attributes), optional
             Weights of the attributes of each item and of each user.
+        start : Weights, optional
+            What an earlier fit, by the same parameters, had learned, :meth:`Weights.rows_for` the
+            items and attributes of this one.
 
         Returns
         -------
@@ -238,14 +247,18 @@ class TwoTower:
                 parameters.learn_temperature,
             )
             if parameters.warm_start:
-                start = _factorize(learned, n_items, parameters.dimensions, parameters.random_state)
+                found = _factorize(learned, n_items, parameters.dimensions, parameters.random_state)
                 with torch.no_grad():
                     # Beyond the rank of the likes the noise stays, to learn from.
-                    is_found = torch.from_numpy(start.any(axis=0))
-                    self.towers_.ids.weight[:, is_found] = torch.from_numpy(start)[:, is_found]
+                    is_found = torch.from_numpy(found.any(axis=0))
+                    self.towers_.ids.weight[:, is_found] = torch.from_numpy(found)[:, is_found]
+            n_epochs = parameters.epochs
+            if start is not None:
+                start.put_into(self.towers_)
+                n_epochs = parameters.warm_epochs
             self.towers_.to(_fastest_device())
             popularity = n_likes / max(1, len(learned.items))
-            self._learn(learned, popularity, held_out, user_features, random)
+            self._learn(learned, popularity, held_out, user_features, n_epochs, random)
         return self
 
     def item_vectors(self) -> np.ndarray:
@@ -343,10 +356,11 @@ class TwoTower:
         popularity: np.ndarray,
         held_out: list[np.ndarray],
         user_features: csr_matrix,
+        n_epochs: int,
         random: np.random.Generator,
     ) -> None:
         parameters, towers = self.parameters, self.towers_
-        n_steps = max(1, parameters.epochs * len(histories.items) // parameters.batch_size)
+        n_steps = max(1, n_epochs * len(histories.items) // parameters.batch_size)
         optimizer = torch.optim.AdamW(
             [weights for weights in towers.parameters() if weights.requires_grad],
             lr=parameters.learning_rate,
@@ -358,7 +372,7 @@ class TwoTower:
         )
         best_recall, best_state, n_worse, self.n_epochs_ = -1.0, None, 0, 0
         with tqdm(total=n_steps, desc="two_tower", unit="batch", disable=None) as progress:
-            for epoch in range(1, parameters.epochs + 1):
+            for epoch in range(1, n_epochs + 1):
                 losses = []
                 towers.train()
                 pieces, owners = cut(histories, parameters.history, random)
@@ -694,6 +708,58 @@ class UserTower:
         return {name: column for column, name in enumerate(self.user_attributes)}
 
 
+# Weights with a row for each item, each attribute of items and each of users.
+WEIGHTS_BY_ROW = ("ids.weight", "content.weight", "user_side.attributes.weight")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All that a fit has learned, for the next one to start from.
+
+    Examples
+    --------
+    >>> likes = Histories(offsets=np.array([0, 2, 4, 6]), items=np.array([0, 1, 0, 1, 2, 3]))
+    >>> model = TwoTower(TwoTowerParameters(dimensions=4)).fit(likes, n_items=4)
+    >>> learned = Weights(model.towers_.state_dict(), [["a", "b", "c", "d"], [], []])
+    >>> start = Weights.from_text(learned.to_text()).rows_for([["a", "c", "e"], [], []])
+    >>> start.weights["ids.weight"].isnan().all(dim=1).tolist()
+    [False, False, True]
+    """
+
+    weights: dict[str, Tensor]
+    """The state of :class:`models_py.towers.Towers`."""
+    names: list[list[str]]
+    """What each row is of, for each of ``WEIGHTS_BY_ROW``."""
+
+    def rows_for(self, names: list[list[str]]) -> "Weights":
+        """Give the weights for other items and attributes, nan for those that are not known."""
+        weights = dict(self.weights)
+        for name, known, wanted in zip(WEIGHTS_BY_ROW, self.names, names, strict=True):
+            places = pc.index_in(pa.array(wanted, pa.string()), pa.array(known, pa.string()))
+            rows = np.flatnonzero(places.is_valid())
+            # A table has a row also where nothing has attributes.
+            of_wanted = torch.full((max(1, len(wanted)), weights[name].shape[1]), torch.nan)
+            of_wanted[rows] = weights[name][np.array(places.drop_null())]
+            weights[name] = of_wanted
+        return Weights(weights, names)
+
+    def put_into(self, towers: Towers) -> None:
+        """Put them in the place of what the towers have, but for what is nan."""
+        for name, weights in towers.state_dict().items():
+            weights.copy_(torch.where(self.weights[name].isnan(), weights, self.weights[name]))
+
+    def to_text(self) -> str:
+        """Write them and their manifest as one zip, in base64."""
+        manifest = {"names": self.names}
+        return saved.to_text(lambda folder: saved.save(folder, "Towers", self.weights, manifest))
+
+    @classmethod
+    def from_text(cls, text: str) -> "Weights":
+        """Read what :meth:`to_text` wrote, such as ``two_tower_fits.weights``."""
+        weights, manifest = saved.from_text(text, lambda folder: saved.load(folder, "Towers"))
+        return cls(weights, manifest["names"])
+
+
 def two_tower_fits(
     user_items: pa.Table,
     users: pa.Table,
@@ -701,6 +767,8 @@ def two_tower_fits(
     item_attributes: pa.Table,
     user_attributes: pa.Table,
     parameters: TwoTowerParameters,
+    earlier: pa.Table | None = None,
+    keeps_weights: bool = False,
 ) -> pa.Table:
     """Fit two towers on each fold by itself.
 
@@ -720,12 +788,17 @@ def two_tower_fits(
         One row per user, kind and attribute: user_key, kind, attribute.
     parameters : TwoTowerParameters
         How to fit.
+    earlier : pa.Table, optional
+        What this function returned before, by the same parameters and with the same keys, to
+        start from.
+    keeps_weights : bool
+        Whether ``weights`` are given, for a later fit to start from.
 
     Returns
     -------
     pa.Table
         As ``columns.TWO_TOWER_FITS``: one row per fold with likes; ``artifact`` is a
-        :class:`UserTower` as text.
+        :class:`UserTower` as text, and ``weights`` are :class:`Weights` as text.
     """
     n_likes, n_keys = (
         largest_fold(user_items),
@@ -758,6 +831,13 @@ def two_tower_fits(
                 (Columns.USER_KEY, user_attributes, user_keys),
             )
         }
+        rows = [
+            [str(key) for key in item_keys],
+            *(["\n".join(name) for name in of_entity] for of_entity in names.values()),
+        ]
+        start = None
+        if earlier is not None and (before := rows_of(earlier, fold=fold)["weights"].drop_null()):
+            start = Weights.from_text(before[0].as_py()).rows_for(rows)
         histories = _histories(met, user_keys)
         histories = replace(histories, items=np.searchsorted(item_keys, histories.items))
         model = TwoTower(parameters).fit(
@@ -765,6 +845,7 @@ def two_tower_fits(
             len(item_keys),
             _features(item_attributes, Columns.ITEM_KEY, item_keys, names[Columns.ITEM_KEY]),
             _features(user_attributes, Columns.USER_KEY, user_keys, names[Columns.USER_KEY]),
+            start,
         )
         tower = model.user_tower(item_keys, names[Columns.USER_KEY])
         fit = {
@@ -774,6 +855,9 @@ def two_tower_fits(
             "n_likes": model.n_likes_,
             "n_epochs": tower.n_epochs,
             "artifact": tower.to_text(),
+            "weights": Weights(model.towers_.state_dict(), rows).to_text()
+            if keeps_weights
+            else None,
         }
         tables.append(pa.Table.from_pylist([fit], schema=TWO_TOWER_FITS))
     return pa.concat_tables(tables)

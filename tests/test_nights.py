@@ -3,6 +3,7 @@
 import shutil
 
 import duckdb
+import numpy as np
 import pytest
 from conftest import Warehouse
 
@@ -192,4 +193,22 @@ def test_a_week_later_or_with_another_var_all_is_learned_anew(nights, tmp_path):
     assert "vars have changed" in night(warehouse, *one, **variables | {"als_factors": 9})
     shutil.copy(built.database, warehouse.database)
     variables["as_of"] = "1998-04-22"
-    assert "the last refit is of 1998-04-15" in night(warehouse, *one, **variables)
+    learned = ("--select", "build_choices", "two_tower_fits", "als_vectors")
+    assert "the last refit is of 1998-04-15" in night(warehouse, *learned, **variables)
+    # Whatever starts from what was learned before ends near it.
+    assert warehouse.rows("select value from inputs.build_choices where name = 'night'") == [
+        ('"warm_refit"',)
+    ]
+    assert warehouse.rows("select distinct n_epochs from candidates.two_tower_fits") == [(1,)]
+    query = (
+        "select key, vector from candidates.als_vectors where fold = 'live' and entity = 'item'"
+    )
+    then, now = dict(built.rows(query)), dict(warehouse.rows(query))
+    assert now != then
+    assert mean_cosine(now, then) > 0.9
+
+
+def mean_cosine(vectors: dict[int, list], others: dict[int, list]) -> float:
+    both = vectors.keys() & others.keys()
+    a, b = (np.array([of[key] for key in both]) for of in (vectors, others))
+    return ((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).mean()

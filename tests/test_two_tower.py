@@ -18,6 +18,7 @@ from models_py.two_tower import (
     TwoTower,
     TwoTowerParameters,
     UserTower,
+    Weights,
     two_tower_fits,
     two_tower_vectors,
 )
@@ -510,6 +511,30 @@ def test_a_fit_that_knows_no_item_reads_features():
     assert tower.vector(np.arange(3), [("gender", "f")]) == pytest.approx(found[0], abs=1e-6)
     assert np.linalg.norm(found[0, :-1]) == pytest.approx(1, abs=1e-5)
     assert not found[1].any() and tower.vector(np.arange(3)) is None
+
+
+def test_a_fit_starts_from_what_an_earlier_one_learned():
+    likes = Histories(np.array([0, 3, 6]), np.array([0, 1, 2, 1, 2, 3]))
+    genres = csr_matrix(np.array([[1, 0], [0, 1], [1, 0], [0, 0.0]]))
+    parameters = replace(SMALL, validation_users=0)
+    before = TwoTower(parameters).fit(likes, 4, genres)
+    weights = Weights(before.towers_.state_dict(), [["a", "b", "c", "d"], ["drama", "noir"], []])
+    # What was "c" is the first item now, "b" is gone and "e" is new, as is a genre.
+    places = np.array([2, 0, 3])
+    start = Weights.from_text(weights.to_text()).rows_for(
+        [["c", "a", "d", "e"], ["noir", "new", "drama"], []]
+    )
+    genres = csr_matrix(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 0], [0, 1, 0.0]]))
+    likes = Histories(np.array([0, 3, 6]), np.array([0, 1, 2, 0, 2, 3]))
+    hardly = replace(parameters, learning_rate=1e-12, random_state=1)
+    after = TwoTower(hardly).fit(likes, 4, genres, start=start)
+    assert after.n_epochs_ == hardly.warm_epochs
+    cosines = after.item_vectors()[:3, :-1] @ before.item_vectors()[places, :-1].T
+    np.testing.assert_allclose(cosines.diagonal(), 1, atol=1e-5)
+    cold = TwoTower(hardly).fit(likes, 4, genres)
+    cosines = cold.item_vectors()[:3, :-1] @ before.item_vectors()[places, :-1].T
+    assert (cosines.diagonal() < 0.99).all()
+    assert after.item_vectors()[3].any()
 
 
 def test_keys_and_names_are_those_of_the_fit():

@@ -20,4 +20,8 @@ def model(dbt, session):
         item_attributes=arrow(dbt.ref("item_attributes")),
         user_attributes=arrow(dbt.ref("user_attributes")),
         parameters=TwoTowerParameters(**choices.over(dbt.config.get("parameters"), "two_tower_")),
+        earlier=arrow(session.sql(f"select fold, weights from {dbt.this}"))
+        if choices.starts_warm
+        else None,
+        keeps_weights=dbt.config.get("keeps_weights"),
     )

@@ -21,15 +21,27 @@ reward_estimates as (
 
 ),
 
+logging_policies as (
+
+    select distinct placement, logging_policy from logged_actions
+
+),
+
+policies as (
+
+    select distinct placement, policy from policy_probabilities
+
+),
+
 judged as (
 
-    select distinct
-        logged_actions.placement,
-        logged_actions.logging_policy,
-        policy_probabilities.policy
-    from logged_actions
-    inner join policy_probabilities on logged_actions.placement = policy_probabilities.placement
-    where logged_actions.logging_policy <> policy_probabilities.policy
+    select
+        logging_policies.placement,
+        logging_policies.logging_policy,
+        policies.policy
+    from logging_policies
+    inner join policies on logging_policies.placement = policies.placement
+    where logging_policies.logging_policy <> policies.policy
 
 ),
 

@@ -7,6 +7,21 @@
 
 {#- Bits of a hugeint: 44 for the row, 20 for the file, the rest for the time. -#}
 {% set row_bits, file_bits = 44, 20 %}
+{#- Most tables of events have one type: nothing to add up over types, and fewer aggregates. -#}
+{% set event_types = event_types(ref('fold_interactions')) %}
+{% set is_one_type = event_types is not none and event_types | length == 1 %}
+{#- An event without a value counts as one. -#}
+{% set aggregates = {
+    'count': 'count(*)',
+    'sum': exact_sum('coalesce(value, 1.0)', 9, 38),
+    'max': 'max(value)',
+    'last': 'arg_max(value, place)',
+} %}
+{% set aggregate_of = {} %}
+{% for event_type, aggregation in var('event_aggregations').items()
+    if event_types is none or event_type in event_types -%}
+{% do aggregate_of.update({event_type: aggregates[aggregation]}) %}
+{% endfor %}
 
 with fold_interactions as (
 
@@ -49,14 +64,7 @@ by_event_type as (
         item_key,
         event_type,
         any_value(weight) as event_weight,
-        {% set aggregations = var('event_aggregations') -%}
-        case {{ case_of('event_type', quoted_values(aggregations), "'last'") }}
-            when 'count' then count(*)
-            -- An event without a value counts as one.
-            when 'sum' then {{ exact_sum('coalesce(value, 1.0)', 9, 38) }}
-            when 'max' then max(value)
-            else arg_max(value, place)
-        end as value,
+        {{ case_of('event_type', aggregate_of, aggregates.last) }} as value,
         count(*) as n_interactions,
         max(occurred_at) as last_interaction_at,
         max(place) as last_place
@@ -189,6 +197,19 @@ weighed as (
 
 totals as (
 
+    {% if is_one_type -%}
+    select
+        fold,
+        part,
+        user_key,
+        item_key,
+        is_like as has_like,
+        cast(cast(weight as decimal(38, 9)) as double) as weight,
+        n_interactions,
+        last_interaction_at,
+        last_place
+    from weighed
+    {%- else -%}
     select
         fold,
         part,
@@ -201,6 +222,7 @@ totals as (
         max(last_place) as last_place
     from weighed
     group by fold, part, user_key, item_key
+    {%- endif %}
 
 ),
 

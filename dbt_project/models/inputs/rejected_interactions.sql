@@ -86,7 +86,17 @@ compared as (
                 case when known_event_id is null then value end,
                 case when known_event_id is null then occurred_at end
             -- Of several events under one key the same one stays, in whatever order they come.
-            order by occurred_at, user_id, item_id, event_type, value, source_file, source_row
+            order by
+                occurred_at,
+                user_id,
+                item_id,
+                event_type,
+                value,
+                event_id,
+                split,
+                attributes,
+                source_file,
+                source_row
         ) as nth_of_the_same
     from suspected
 
