@@ -160,8 +160,8 @@ class TwoTower:
     it. Items without likes count there as of typical popularity.
 
     Item ids start where a factorization of the likes puts them, from where few passes lead to
-    what many do from noise; or where an earlier fit had them. The fit runs on a GPU where there is one; on a processor two fits
-    of the same histories are the same to the bit.
+    what many do from noise, or all starts from what an earlier fit had learned. The fit runs on a
+    GPU where there is one; on a processor two fits of the same histories are the same to the bit.
 
     Examples
     --------

@@ -124,6 +124,28 @@ def test_every_knob_is_on_a_page():
     assert sorted(set(VARS) - VARS_OF_DATA - documented) == []
 
 
+def test_values_by_size_are_those_that_are_written():
+    header, _, *lines = rows((ROOT / "docs" / "scale.md").read_text())
+    starts = [0, 3_000_000, 12_000_000]
+    assert header == ["var", "from 0 events", "from 3 million", "from 12 million"]
+    written = {}
+    for cells in lines:
+        variables = re.findall(r"`(\w+)`", cells[0])
+        if not variables or variables[0] not in VARS["by_events"]:
+            break
+        for start, cell in zip(starts, cells[1:], strict=True):
+            values = [None if v == "all" else int(v.replace(",", "")) for v in cell.split(", ")]
+            # One value is that of all vars of the row.
+            values *= len(variables) // len(values)
+            for variable, value in zip(variables, values, strict=True):
+                written.setdefault(variable, {})[start] = value
+    at_every_size = {
+        variable: {start: values[max(s for s in values if s <= start)] for start in starts}
+        for variable, values in VARS["by_events"].items()
+    }
+    assert written == at_every_size
+
+
 def test_every_dependency_is_accounted_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]

@@ -200,9 +200,7 @@ def test_a_week_later_or_with_another_var_all_is_learned_anew(nights, tmp_path):
         ('"warm_refit"',)
     ]
     assert warehouse.rows("select distinct n_epochs from candidates.two_tower_fits") == [(1,)]
-    query = (
-        "select key, vector from candidates.als_vectors where fold = 'live' and entity = 'item'"
-    )
+    query = "select key, vector from candidates.als_vectors where fold = 'live' and entity = 'item'"
     then, now = dict(built.rows(query)), dict(warehouse.rows(query))
     assert now != then
     assert mean_cosine(now, then) > 0.9
