@@ -7,6 +7,7 @@ command line, with an environment, a folder and an output of its own.
 
 import multiprocessing
 import os
+import resource
 import subprocess
 import tempfile
 from pathlib import Path
@@ -16,16 +17,24 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["warm_dbt"])
 
 
-def dbt(arguments: list[str], environment: dict[str, str], cwd=ROOT) -> subprocess.CompletedProcess:
-    """Run dbt to its end; output and error are one text."""
+def dbt(
+    arguments: list[str], environment: dict[str, str], cwd=ROOT, file_size: int | None = None
+) -> subprocess.CompletedProcess:
+    """Run dbt to its end; output and error are one text. No file can grow above the file size."""
     with tempfile.NamedTemporaryFile("r", errors="replace") as output:
-        process = SERVER.Process(target=_run, args=(arguments, environment, cwd, output.name))
+        process = SERVER.Process(
+            target=_run, args=(arguments, environment, cwd, output.name, file_size)
+        )
         process.start()
         process.join()
         return subprocess.CompletedProcess(["dbt", *arguments], process.exitcode, output.read())
 
 
-def _run(arguments: list[str], environment: dict[str, str], cwd: Path, output: str) -> None:
+def _run(
+    arguments: list[str], environment: dict[str, str], cwd: Path, output: str, file_size: int | None
+) -> None:
+    if file_size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)

@@ -97,3 +97,17 @@ def test_duckdb_without_memory_says_what_to_do(copy):
     assert result.returncode == 1, result.stdout
     assert "DuckDB needs more memory than FORYOU_MEMORY_LIMIT gives it for item" in result.stdout
     assert copy.hash_of("candidates.item_transitions") == before != (0, 0)
+
+
+def test_a_full_disk_leaves_the_table_as_it_was(copy):
+    """A file that cannot grow stands for it: here not even to what it is. Then there is room."""
+    before = copy.hash_of("candidates.item_transitions")
+    again = copy.arguments("run", "--select", "item_transitions", "--full-refresh")
+    result = forked_dbt.dbt(again, copy.environment, file_size=copy.database.stat().st_size // 2)
+    assert result.returncode != 0, result.stdout
+    assert "There is no room left on the disk of the warehouse for item_trans" in result.stdout
+    assert "Traceback" not in result.stdout
+    assert copy.hash_of("candidates.item_transitions") == before != (0, 0)
+    result = forked_dbt.dbt(again, copy.environment)
+    assert result.returncode == 0, result.stdout
+    assert copy.hash_of("candidates.item_transitions") == before
