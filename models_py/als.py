@@ -173,20 +173,25 @@ def _filled(vectors: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def als_vectors(
-    user_items: pa.Table, parameters: ALSParameters, earlier: pa.Table | None = None
+    user_items: pa.Table,
+    users: pa.Table,
+    parameters: ALSParameters,
+    earlier: pa.Table | None = None,
 ) -> pa.Table:
     """Fit ALS on each fold by itself.
 
     Parameters
     ----------
-    user_items : pa.Table
+    user_items, users : pa.Table
         As for :func:`models_py.tables.factor_vectors`, and so is what is returned.
     parameters : ALSParameters
         How to fit.
     earlier : pa.Table, optional
         What this function returned before, with the same keys, to start from.
     """
-    return factor_vectors(user_items, lambda: ALS(parameters), parameters.factors, 8, earlier)
+    return factor_vectors(
+        user_items, users, lambda: ALS(parameters), parameters.factors, 8, earlier
+    )
 
 
 def als_folded_in(

@@ -140,6 +140,6 @@ def svd_folded_in(
     return folded_in_vectors(earlier, user_items, users, PureSVD(parameters), parameters.factors)
 
 
-def svd_vectors(user_items: pa.Table, parameters: SVDParameters) -> pa.Table:
+def svd_vectors(user_items: pa.Table, users: pa.Table, parameters: SVDParameters) -> pa.Table:
     """Fit PureSVD on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
-    return factor_vectors(user_items, lambda: PureSVD(parameters), parameters.factors, 24)
+    return factor_vectors(user_items, users, lambda: PureSVD(parameters), parameters.factors, 24)

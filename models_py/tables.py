@@ -137,6 +137,7 @@ def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -
 
 def factor_vectors(
     user_items: pa.Table,
+    users: pa.Table,
     new_model: Callable,
     factors: int,
     bytes_per_factor: int,
@@ -148,6 +149,8 @@ def factor_vectors(
     ----------
     user_items : pa.Table
         One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
+    users : pa.Table
+        One row per fold and user to propose to: fold, user_key.
     new_model : callable
         Gives a model that is not fitted, with ``fit(likes)``, ``fold_in(likes)`` and, once
         fitted, ``item_factors_``.
@@ -162,27 +165,36 @@ def factor_vectors(
     Returns
     -------
     pa.Table
-        As ``columns.vectors_schema(factors)``: a vector for each user with a like in the fold,
-        and for each item that somebody likes. Of the others nothing is known.
+        As ``columns.vectors_schema(factors)``: a vector for each of the users with a like in the
+        fold, and for each item that somebody likes. Of the others nothing is known.
     """
     n_rows, n_folds = largest_fold(user_items), len(folds_of(user_items))
-    n_keys = sum(len(pc.unique(user_items[key])) for key in (Columns.USER_KEY, Columns.ITEM_KEY))
+    n_users, n_items = (
+        len(pc.unique(user_items[key])) for key in (Columns.USER_KEY, Columns.ITEM_KEY)
+    )
+    n_keys = n_users + n_items
     memory.require(
-        n_rows * BYTES_PER_LIKE + n_keys * factors * (bytes_per_factor + 4 * n_folds),
+        n_rows * BYTES_PER_LIKE
+        + n_keys * factors * bytes_per_factor
+        + (len(users) + n_items * n_folds) * factors * 4,
         f"A factorization of {n_keys:,} users and items from {n_rows:,} pairs",
         "Lower als_factors or svd_factors, or build fewer folds.",
     )
     tables = [vectors_schema(factors).empty_table()]
     for fold in fold_likes(user_items):
-        users, items = fold.users_with_likes, fold.liked_items
-        likes = fold.likes[users][:, items]
+        known, items = fold.users_with_likes, fold.liked_items
+        likes = fold.likes[known][:, items]
         model = new_model()
         if earlier is None:
             model.fit(likes)
         else:
             model.fit(likes, _start(earlier, fold.fold, fold.item_keys[items], factors))
+        # Of whom a tested fold proposes nothing to, there may be many.
+        wanted = np.isin(fold.user_keys[known], rows_of(users, fold=fold.fold)[Columns.USER_KEY])
         tables += [
-            vector_rows(fold.fold, USER, fold.user_keys[users], model.fold_in(likes)),
+            vector_rows(
+                fold.fold, USER, fold.user_keys[known[wanted]], model.fold_in(likes[wanted])
+            ),
             vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
         ]
     return pa.concat_tables(tables)

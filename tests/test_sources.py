@@ -126,7 +126,7 @@ def test_parameters_that_cannot_be_fitted_are_refused(refused):
 
 def through_vectors(source, make_vectors):
     def candidates(met, users, items, k):
-        vectors = make_vectors(met)
+        vectors = make_vectors(met, users)
         vectors = vectors.add_column(1, "source", pa.repeat(source, len(vectors)))
         return vector_candidates(vectors, met, users, items, k, RetrievalParameters())
 
@@ -135,9 +135,11 @@ def through_vectors(source, make_vectors):
 
 SOURCES = {
     "als": through_vectors(
-        "als", lambda met: als_vectors(met, ALSParameters(factors=2, iterations=2))
+        "als", lambda met, users: als_vectors(met, users, ALSParameters(factors=2, iterations=2))
     ),
-    "svd": through_vectors("svd", lambda met: svd_vectors(met, SVDParameters(factors=2))),
+    "svd": through_vectors(
+        "svd", lambda met, users: svd_vectors(met, users, SVDParameters(factors=2))
+    ),
     "ease": lambda met, users, items, k: ease_candidates(met, users, items, k, EASEParameters()),
 }
 

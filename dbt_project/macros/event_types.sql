@@ -1,10 +1,10 @@
 {#-
-    The event types of a model that was built, or none where that cannot be told: while dbt parses,
-    with --empty, and in a unit test, whose rows stand in no table.
+    The event types in a table that was built, or none where that cannot be told: while dbt parses,
+    with --empty, and in a unit test, whose rows stand in no schema.
 -#}
-{% macro event_types(model) -%}
-    {%- set relation = load_cached_relation(model) if execute and not flags.EMPTY else none -%}
-    {%- if relation is none -%}
+{% macro event_types(relation) -%}
+    {%- if not execute or flags.EMPTY or relation.schema is none
+        or load_cached_relation(relation) is none -%}
         {%- do return(none) -%}
     {%- endif -%}
     {%- do return(run_query(

@@ -27,6 +27,7 @@ def model(dbt, session):
         )
     return als_vectors(
         user_items=arrow(user_items),
+        users=arrow(users),
         parameters=parameters,
         earlier=arrow(session.sql(f"select * from {dbt.this}")) if choices.starts_warm else None,
     )

@@ -18,4 +18,4 @@ def model(dbt, session):
             users=arrow(users),
             parameters=parameters,
         )
-    return svd_vectors(user_items=arrow(user_items), parameters=parameters)
+    return svd_vectors(user_items=arrow(user_items), users=arrow(users), parameters=parameters)

@@ -23,13 +23,19 @@ reward_estimates as (
 
 logging_policies as (
 
-    select distinct placement, logging_policy from logged_actions
+    select distinct
+        placement,
+        logging_policy
+    from logged_actions
 
 ),
 
 policies as (
 
-    select distinct placement, policy from policy_probabilities
+    select distinct
+        placement,
+        policy
+    from policy_probabilities
 
 ),
 

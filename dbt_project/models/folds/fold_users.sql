@@ -1,5 +1,6 @@
--- One row per fold and user who is given recommendations in it: everybody in `live`; in the
--- evaluated folds those with something to find, or all, up to a limit.
+-- One row per fold and user who is given recommendations in it: everybody in `live`, or, up to a
+-- limit, those who were active last; in the evaluated folds those with something to find, or all,
+-- up to a limit, drawn by their ids.
 
 {%- if var('refit') != 'nightly' %}
 -- depends_on: {{ ref('changed_users') }}
@@ -42,10 +43,13 @@ with_positives as (
 
 with_history as (
 
-    select distinct
+    select
         fold,
-        user_key
+        user_key,
+        max(occurred_at) as last_interaction_at,
+        count(*) as n_interactions
     from train_interactions
+    group by fold, user_key
 
 ),
 
@@ -58,8 +62,15 @@ eligible as (
         with_history.user_key is null as is_cold,
         coalesce(with_positives.n_test_positives, 0) as n_test_positives,
         row_number() over (
-            partition by folds.fold order by md5(users.user_id), users.user_key
-        ) as draw
+            partition by folds.fold
+            order by
+                case when not folds.is_evaluated then with_history.last_interaction_at end
+                desc nulls last,
+                case when not folds.is_evaluated then with_history.n_interactions end
+                desc nulls last,
+                md5(users.user_id),
+                users.user_key
+        ) as place
     from folds
     cross join users
     left join with_positives
@@ -86,9 +97,11 @@ final as (
         is_cold,
         n_test_positives
     from eligible
-    {%- if sized('max_candidate_users') is not none %}
-    where not is_evaluated or draw <= {{ sized('max_candidate_users') }}
-    {%- endif %}
+    where
+        case
+            when is_evaluated then place <= {{ tojson(sized('max_candidate_users')) }}
+            else place <= {{ tojson(sized('max_live_users')) }}
+        end is not false
 
 )
 
