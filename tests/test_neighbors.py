@@ -81,3 +81,11 @@ def test_cooccurrence(built, histories, popularity):
         for item, others in counts.items()
     }
     compare(built, "item_neighbors", expected, 200)
+
+
+def test_blocks_of_items_change_nothing(copy):
+    table = "candidates.item_neighbors"
+    before = copy.hash_of(table)
+    result = copy.dbt("run", "--select", "item_neighbors", pairs_per_block=100_000)
+    assert result.returncode == 0, result.stdout
+    assert copy.hash_of(table) == before != (0, 0)

@@ -37,7 +37,7 @@
         'als_factors', 'als_iterations', 'als_warm_iterations', 'svd_factors', 'two_tower_dimensions',
         'two_tower_hidden', 'two_tower_history', 'two_tower_blocks', 'two_tower_heads',
         'two_tower_batch_size', 'two_tower_uniform_negatives', 'two_tower_epochs', 'two_tower_warm_epochs', 'hnsw_m', 'hnsw_ef_construction',
-        'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'ranked_k',
+        'hnsw_ef_search', 'ivf_probes', 'candidates_k', 'users_per_block', 'pairs_per_block', 'ranked_k',
         'ranker_ndcg_k', 'ranker_max_users', 'ranker_min_users', 'ranker_held_out_parts',
         'ranker_history', 'ranker_taste_history', 'newcomer_likes', 'lightgbm_num_leaves',
         'lightgbm_max_trees', 'lightgbm_early_stopping_rounds', 'lightgbm_min_data_in_leaf',

@@ -7,6 +7,10 @@
     users_per_block), for queries that need users × candidates; they say
     `where {{ in_current_fold() }} and {{ in_current_users() }}`.
 
+    With the config `in_blocks_of_items`, the name of a parent with pairs of items, it is filled so
+    many items at a time that no more than pairs_per_block pairs are looked at, each both ways; such
+    a query says `{{ in_current_items('item_key') }}` of either item.
+
     On a night that folds in (the var `refit`) the tested folds stay as they are, and of `live` the
     rows are made anew, in blocks of users only those of users who changed. With the config
     `refitted` nothing is: what is learned waits for the next refit.
@@ -63,15 +67,23 @@
                 select * from ({{ compiled_code }}) as all_folds limit 0
             {%- endcall %}
         {% endif %}
-        {%- set per_block = var('users_per_block') if is_by_user else none -%}
+        {%- set pairs = config.get('in_blocks_of_items') -%}
+        {%- set entity = 'user' if is_by_user else 'item' if pairs else none -%}
         {% for fold in run_query(
             'select fold from ' ~ folds ~ (" where fold = 'live'" if keeps_rows else '') ~ ' order by fold'
         ).columns[0].values() %}
             {% do run_query('set variable current_fold = ' ~ quoted(fold)) %}
-            {% for first_user, last_user in blocks_of_users(fold, per_block) %}
-                {% if per_block %}
-                    {% do run_query('set variable first_user = ' ~ first_user) %}
-                    {% do run_query('set variable last_user = ' ~ last_user) %}
+            {%- if entity == 'user' -%}
+                {%- set blocks = blocks_of_users(fold) -%}
+            {%- elif entity == 'item' -%}
+                {%- set blocks = blocks_of_items(fold, pairs) -%}
+            {%- else -%}
+                {%- set blocks = [none] -%}
+            {%- endif -%}
+            {% for block in blocks %}
+                {% if entity %}
+                    {% do run_query('set variable first_' ~ entity ~ ' = ' ~ block[0]) %}
+                    {% do run_query('set variable last_' ~ entity ~ ' = ' ~ block[1]) %}
                 {% endif %}
                 {% call statement('fold_' ~ fold ~ '_' ~ loop.index) -%}
                     insert into {{ table }}
@@ -79,7 +91,9 @@
                 {%- endcall %}
             {% endfor %}
         {% endfor %}
-        {% for variable in ['first_user', 'last_user', 'current_fold', 'only_changed'] %}
+        {% for variable in [
+            'first_user', 'last_user', 'first_item', 'last_item', 'current_fold', 'only_changed'
+        ] %}
             {% do run_query('reset variable ' ~ variable) %}
         {% endfor %}
     {% endif %}
@@ -99,24 +113,36 @@
     {%- if is_by_user %} and {{ is_changed_user() }} {%- endif -%}
 {%- endmacro %}
 
-{#-
-    The ranges of keys that hold so many users each, of those of a fold who are served, and together
-    every key.
--#}
-{% macro blocks_of_users(fold, per_block) -%}
-    {%- if not per_block -%}
-        {%- do return([[none, none]]) -%}
-    {%- endif -%}
-    {%- set firsts = run_query(
-        'with numbered as (select user_key, (row_number() over (order by user_key) - 1) // ' ~ per_block
-        ~ ' as block from ' ~ graph.nodes['model.foryou.fold_users'].relation_name
+{#- The ranges of keys that hold users_per_block users each of those of a fold who are served. -#}
+{% macro blocks_of_users(fold) -%}
+    {%- do return(ranges_of_keys(
+        'with numbered as (select user_key as key, (row_number() over (order by user_key) - 1) // '
+        ~ var('users_per_block') ~ ' as block from '
+        ~ graph.nodes['model.foryou.fold_users'].relation_name
         ~ ' where fold = ' ~ quoted(fold)
-        ~ (' and ' ~ is_changed_user() if is_fold_in() else '')
-        ~ ') select min(user_key) from numbered where block > 0 group by block order by block'
+        ~ (' and ' ~ is_changed_user() if is_fold_in() else '') ~ ')'
+    )) -%}
+{%- endmacro %}
+
+{#- The ranges of keys whose items are in about pairs_per_block pairs of a fold each. -#}
+{% macro blocks_of_items(fold, pairs) -%}
+    {%- set relation = graph.nodes['model.foryou.' ~ pairs].relation_name -%}
+    {%- do return(ranges_of_keys(
+        'with ends as (select unnest([item_key, neighbor_item_key]) as key from ' ~ relation
+        ~ ' where fold = ' ~ quoted(fold) ~ '), totals as (select key, count(*) as n from ends'
+        ~ ' group by key), numbered as (select key, sum(n) over (order by key) // '
+        ~ var('pairs_per_block') ~ ' as block from totals)'
+    )) -%}
+{%- endmacro %}
+
+{#- From the keys that are numbered by block: first and last key of each, together every key. -#}
+{% macro ranges_of_keys(numbered) -%}
+    {%- set firsts = run_query(
+        numbered ~ ' select min(key) from numbered where block > 0 group by block order by block'
     ).columns[0].values() | map('int') | list -%}
-    {%- set blocks = [] -%}
-    {%- for first_user in [0] + firsts -%}
-        {%- do blocks.append([first_user, (firsts + [2147483648])[loop.index0] - 1]) -%}
+    {%- set ranges = [] -%}
+    {%- for first in [0] + firsts -%}
+        {%- do ranges.append([first, (firsts + [2147483648])[loop.index0] - 1]) -%}
     {%- endfor -%}
-    {%- do return(blocks) -%}
+    {%- do return(ranges) -%}
 {%- endmacro %}

@@ -1,47 +1,20 @@
-{{ config(materialized='by_fold', refitted=true) }}
+{{ config(materialized='by_fold', refitted=true, in_blocks_of_items='item_pairs') }}
 
 -- One row per fold, item and neighbour: how often two items are liked by the same users within a
 -- window of likes, set against how often each is liked at all (item kNN; Sarwar et al. 2001).
 
-with folds as (
+with item_pairs as (
 
-    select * from {{ ref('folds') }}
+    select * from {{ ref('item_pairs') }}
     where {{ in_current_fold() }}
 
 ),
 
+{% if var('cooccurrence_normalization') != 'cosine' -%}
 user_items as (
 
     select * from {{ ref('user_items') }}
     where {{ in_current_fold() }}
-
-),
-
-likes as (
-
-    select
-        user_items.fold,
-        user_items.user_key,
-        user_items.item_key,
-        user_items.recency_rank,
-        {{ half_life_decay(
-            days_between('user_items.last_interaction_at', 'folds.cutoff_at'),
-            var('cooccurrence_half_life_days')
-        ) }} as weight
-    from user_items
-    inner join folds on user_items.fold = folds.fold
-    where user_items.is_positive
-
-),
-
-item_totals as (
-
-    select
-        fold,
-        item_key,
-        {{ exact_sum('weight') }} as weight
-    from likes
-    group by fold, item_key
 
 ),
 
@@ -50,27 +23,21 @@ fold_totals as (
     select
         fold,
         count(distinct user_key) as n_users
-    from likes
+    from user_items
+    where is_positive
     group by fold
 
 ),
 
--- Each pair once; the weight of a pair is that of its older like.
-pairs as (
+{% endif -%}
+item_totals as (
 
     select
-        older.fold,
-        least(older.item_key, newer.item_key) as item_key,
-        greatest(older.item_key, newer.item_key) as neighbor_item_key,
-        {{ exact_sum('older.weight') }} as weight
-    from likes as older
-    inner join likes as newer
-        on
-            older.fold = newer.fold
-            and older.user_key = newer.user_key
-            and older.recency_rank > newer.recency_rank
-            and older.recency_rank <= newer.recency_rank + {{ sized('cooccurrence_window') }}
-    group by all
+        fold,
+        item_key,
+        weight
+    from item_pairs
+    where item_key = neighbor_item_key
 
 ),
 
@@ -81,14 +48,16 @@ both_ways as (
         item_key,
         neighbor_item_key,
         weight
-    from pairs
+    from item_pairs
+    where item_key < neighbor_item_key and {{ in_current_items('item_key') }}
     union all
     select
         fold,
         neighbor_item_key as item_key,
         item_key as neighbor_item_key,
         weight
-    from pairs
+    from item_pairs
+    where item_key < neighbor_item_key and {{ in_current_items('neighbor_item_key') }}
 
 ),
 
@@ -114,7 +83,9 @@ scored as (
         on
             both_ways.fold = neighbor.fold
             and both_ways.neighbor_item_key = neighbor.item_key
+    {%- if var('cooccurrence_normalization') != 'cosine' %}
     inner join fold_totals on both_ways.fold = fold_totals.fold
+    {%- endif %}
 
 ),
 

@@ -1,0 +1,75 @@
+{{ config(materialized='by_fold', refitted=true) }}
+
+-- One row per fold and two items, the lower key first: how often they are liked by the same users
+-- within a window of likes. An item with itself: how often it is liked.
+
+with folds as (
+
+    select * from {{ ref('folds') }}
+    where {{ in_current_fold() }}
+
+),
+
+user_items as (
+
+    select * from {{ ref('user_items') }}
+    where {{ in_current_fold() }}
+
+),
+
+likes as (
+
+    select
+        user_items.fold,
+        user_items.user_key,
+        user_items.item_key,
+        user_items.recency_rank,
+        {{ half_life_decay(
+            days_between('user_items.last_interaction_at', 'folds.cutoff_at'),
+            var('cooccurrence_half_life_days')
+        ) }} as weight
+    from user_items
+    inner join folds on user_items.fold = folds.fold
+    where user_items.is_positive
+
+),
+
+-- The weight of a pair is that of its older like.
+pairs as (
+
+    select
+        older.fold,
+        least(older.item_key, newer.item_key) as item_key,
+        greatest(older.item_key, newer.item_key) as neighbor_item_key,
+        {{ exact_sum('older.weight') }} as weight
+    from likes as older
+    inner join likes as newer
+        on
+            older.fold = newer.fold
+            and older.user_key = newer.user_key
+            and older.recency_rank > newer.recency_rank
+            and older.recency_rank <= newer.recency_rank + {{ sized('cooccurrence_window') }}
+    group by all
+
+),
+
+final as (
+
+    select
+        fold,
+        item_key,
+        neighbor_item_key,
+        weight
+    from pairs
+    union all
+    select
+        fold,
+        item_key,
+        item_key as neighbor_item_key,
+        {{ exact_sum('weight') }} as weight
+    from likes
+    group by fold, item_key
+
+)
+
+select * from final
