@@ -215,6 +215,8 @@ year_affinities as (
 
 ),
 
+-- Left joins, though the vectors are there, keep to this order: joined by fold alone, as DuckDB may
+-- choose where it thinks that they are few, users and items are all pairs.
 {% for source in vector_sources() %}
 {{ source }}_similarities as (
 
@@ -224,13 +226,13 @@ year_affinities as (
         candidate_pool.item_key,
         list_inner_product(of_users.vector, of_items.vector) as similarity
     from candidate_pool
-    inner join vectors as of_users
+    left join vectors as of_users
         on
             candidate_pool.fold = of_users.fold
             and candidate_pool.user_key = of_users.key
             and of_users.source = '{{ source }}'
             and of_users.entity = 'user'
-    inner join vectors as of_items
+    left join vectors as of_items
         on
             candidate_pool.fold = of_items.fold
             and candidate_pool.item_key = of_items.key
