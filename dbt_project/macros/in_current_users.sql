@@ -10,7 +10,7 @@
 {% macro default__in_current_users() -%}
     user_key >= coalesce(getvariable('first_user'), 0)
     and user_key <= coalesce(getvariable('last_user'), 2147483647)
-    {%- if var('refit') != 'nightly' %}
+    {%- if is_fold_in() %}
     and (
         not coalesce(getvariable('only_changed'), false)
         or {{ is_changed_user() }}
