@@ -1,7 +1,7 @@
 """dbt in a process of its own, forked from one that has dbt and the learning libraries in memory
 and has parsed the project before.
 
-A new dbt process needs seven seconds before it runs anything; a forked one two. It is dbt's own
+A new dbt process reads the project in eight seconds, a forked one in five. It is dbt's own
 command line, with an environment, a folder and an output of its own.
 """
 
@@ -11,6 +11,7 @@ import resource
 import subprocess
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
@@ -25,7 +26,9 @@ def dbt(
         process = SERVER.Process(
             target=_run, args=(arguments, environment, cwd, output.name, file_size)
         )
-        process.start()
+        # The first one starts the server, which Python 3.11 does not tell where modules are found.
+        with patch.dict(os.environ, PYTHONPATH=str(Path(__file__).parent)):
+            process.start()
         process.join()
         return subprocess.CompletedProcess(["dbt", *arguments], process.exitcode, output.read())
 

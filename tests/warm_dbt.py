@@ -14,7 +14,7 @@ from dbt.cli.main import dbtRunner
 from dbt_common.tests import enable_test_caching
 from forked_dbt import ROOT
 
-# dbt's own switch for tests of dbt: what it found in a text, it keeps. A third of a parse is left.
+# dbt's own switch for tests of dbt: what it found in a text, it keeps.
 enable_test_caching()
 
 # dbt compiles its schemas and templates once a process.
