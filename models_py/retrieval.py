@@ -20,6 +20,7 @@ from models_py.tables import (
     folds_of,
     largest_fold,
     rows_of,
+    true_at,
     vectors_of,
 )
 
@@ -392,11 +393,7 @@ def _seen(met: pa.Table, user_keys: np.ndarray, item_keys: np.ndarray) -> csr_ma
     rows = _places_among(user_keys, met[Columns.USER_KEY].to_numpy())
     columns = _places_among(item_keys, met[Columns.ITEM_KEY].to_numpy())
     known = (rows >= 0) & (columns >= 0)
-    rows, columns = rows[known], columns[known]
-    shape = (len(user_keys), len(item_keys))
-    seen = csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape)
-    seen.sort_indices()
-    return seen
+    return true_at(rows[known], columns[known], (len(user_keys), len(item_keys)))
 
 
 def _places_among(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -34,9 +34,7 @@ class FoldLikes:
     @property
     def seen(self) -> csr_matrix:
         """True where a user has met an item, liked or not."""
-        seen = csr_matrix((np.ones(len(self.places[0]), dtype=bool), self.places), self.likes.shape)
-        seen.sort_indices()
-        return seen
+        return true_at(*self.places, self.likes.shape)
 
     @property
     def users_with_likes(self) -> np.ndarray:
@@ -92,6 +90,13 @@ def fold_likes(user_items: pa.Table) -> Iterator[FoldLikes]:
         # A fit depends on the order of what it reads, and tables have none.
         likes.sort_indices()
         yield FoldLikes(fold, user_keys, item_keys, likes, (rows, columns))
+
+
+def true_at(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> csr_matrix:
+    """Make a matrix that is true in some places, each given once, its indices sorted."""
+    matrix = csr_matrix((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape)
+    matrix.sort_indices()
+    return matrix
 
 
 def largest_fold(table: pa.Table) -> int:

@@ -246,16 +246,15 @@ class TwoTower:
                 parameters.temperature,
                 parameters.learn_temperature,
             )
-            if parameters.warm_start:
+            if start is not None:
+                start.put_into(self.towers_)
+            elif parameters.warm_start:
                 found = _factorize(learned, n_items, parameters.dimensions, parameters.random_state)
                 with torch.no_grad():
                     # Beyond the rank of the likes the noise stays, to learn from.
                     is_found = torch.from_numpy(found.any(axis=0))
                     self.towers_.ids.weight[:, is_found] = torch.from_numpy(found)[:, is_found]
-            n_epochs = parameters.epochs
-            if start is not None:
-                start.put_into(self.towers_)
-                n_epochs = parameters.warm_epochs
+            n_epochs = parameters.epochs if start is None else parameters.warm_epochs
             self.towers_.to(_fastest_device())
             popularity = n_likes / max(1, len(learned.items))
             self._learn(learned, popularity, held_out, user_features, n_epochs, random)

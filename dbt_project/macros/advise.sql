@@ -17,7 +17,8 @@
         {%- do log(
             'DuckDB needs more memory than FORYOU_MEMORY_LIMIT gives it for ' ~ short.memory | join(', ')
             ~ '. Raise it, or lower users_per_block (' ~ var('users_per_block') ~ '), pairs_per_block ('
-            ~ var('pairs_per_block') ~ ') or candidates_k (' ~ sized('candidates_k') ~ '), and build again: what is finished is kept.', info=true
+            ~ var('pairs_per_block') ~ ') or candidates_k (' ~ sized('candidates_k')
+            ~ '), and build again: what is finished is kept.', info=true
         ) -%}
     {%- endif -%}
     {%- if short.disk -%}

@@ -8,8 +8,8 @@
     `where {{ in_current_fold() }} and {{ in_current_users() }}`.
 
     With the config `in_blocks_of_items`, the name of a parent with pairs of items, it is filled so
-    many items at a time that no more than pairs_per_block pairs are looked at, each both ways; such
-    a query says `{{ in_current_items('item_key') }}` of either item.
+    many items at a time that about pairs_per_block pairs are looked at, each both ways; such a
+    query says `{{ in_current_items('item_key') }}` of either item.
 
     On a night that folds in (the var `refit`) the tested folds stay as they are, and of `live` the
     rows are made anew, in blocks of users only those of users who changed. With the config
