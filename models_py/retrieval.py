@@ -30,6 +30,12 @@ COPIES_OF_VECTORS = 3
 BYTES_PER_MET = 100
 BYTES_PER_CELL = 100
 
+# How many users tell how many of the longest vectors this share of all need, and how far sums of
+# products may be from what they would be without rounding.
+USERS_TO_JUDGE_BY = 100
+SHARE_OF_USERS = 0.95
+ROUNDING = 1e-5
+
 EXACT = "exact"
 INDEX_TYPES = ("hnsw", "ivf")
 
@@ -118,6 +124,11 @@ class VectorIndex:
             self.index_type_ = EXACT
             self.index_ = faiss.IndexFlatIP(dimensions)
             self.index_.add(self.vectors_)
+            lengths = np.linalg.norm(self.vectors_, axis=1)
+            self.by_length_ = np.argsort(-lengths, kind="stable").astype(np.int32)
+            self.ranks_by_length_ = np.argsort(self.by_length_).astype(np.int32)
+            self.lengths_ = lengths[self.by_length_]
+            self.longest_ = self.vectors_[self.by_length_]
             return self
         self.index_type_ = parameters.index_type
         if self.index_type_ == "hnsw":
@@ -186,12 +197,45 @@ class VectorIndex:
         k = min(k, len(self.vectors_))
         if self.index_type_ != EXACT:
             return _without(seen, *self.search(queries, k + int(np.diff(seen.indptr).max())), k)
-        # Every item is compared anyway: leaving out what was met before the best are picked is
-        # less work than picking as many more.
-        with one_blas_thread():
-            places, scores = topk(self.vectors_, queries, k, filter_query_items=_Rows(seen))
-        scores[scores == np.finfo(np.float32).min] = -np.inf
+        # No inner product is above the product of both lengths: short vectors need no look where k
+        # longer ones do better (LEMP; Teflioudi, Gemulla 2016).
+        n = max(k, self._n_to_look_at(queries, seen, k))
+        places, scores = self._best_of_longest(n, queries, seen, k)
+        [others] = np.nonzero(self._n_that_may_be_better(queries, scores) > n)
+        if len(others):
+            places[others], scores[others] = self._best_of_longest(
+                len(self.vectors_), queries[others], seen[others], k
+            )
         return _in_order(places, scores)
+
+    def _n_to_look_at(self, queries: np.ndarray, seen: csr_matrix, k: int) -> int:
+        """How many of the longest vectors most users need, as a few of them tell."""
+        if len(queries) <= USERS_TO_JUDGE_BY:
+            return len(self.vectors_)
+        judges = np.linspace(0, len(queries) - 1, USERS_TO_JUDGE_BY).astype(int)
+        _, scores = self._best_of_longest(len(self.vectors_), queries[judges], seen[judges], k)
+        return int(np.quantile(self._n_that_may_be_better(queries[judges], scores), SHARE_OF_USERS))
+
+    def _n_that_may_be_better(self, queries: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """How many vectors are long enough to score as much as the last of the best does."""
+        last = scores[:, -1] - ROUNDING * np.abs(scores[:, -1])
+        lengths = np.linalg.norm(queries, axis=1)
+        shortest = np.divide(last, lengths, out=np.full_like(last, -np.inf), where=lengths > 0)
+        return np.searchsorted(-self.lengths_, -shortest, side="right")
+
+    def _best_of_longest(
+        self, n: int, queries: np.ndarray, seen: csr_matrix, k: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        # To leave out what was met before the best are picked is less work than to pick more.
+        with one_blas_thread():
+            ranks, scores = topk(
+                self.longest_[:n],
+                queries,
+                k,
+                filter_query_items=_Rows(seen, self.ranks_by_length_, n),
+            )
+        scores[scores == np.finfo(np.float32).min] = -np.inf
+        return self.by_length_[ranks], scores
 
 
 class _Row(NamedTuple):
@@ -199,15 +243,16 @@ class _Row(NamedTuple):
 
 
 class _Rows:
-    """The rows of a matrix, for what asks for their indices alone: scipy makes a matrix of each,
-    which takes a third of a search.
+    """Rows of a matrix with its columns in another order, up to the n-th of them, for what asks for
+    their indices alone: scipy makes a matrix of each, which takes a third of a search.
     """
 
-    def __init__(self, matrix: csr_matrix) -> None:
-        self.indices, self.starts = matrix.indices, matrix.indptr.tolist()
+    def __init__(self, matrix: csr_matrix, places: np.ndarray, n: int) -> None:
+        self.indices, self.starts, self.n = places[matrix.indices], matrix.indptr.tolist(), n
 
     def __getitem__(self, row: int) -> _Row:
-        return _Row(self.indices[self.starts[row] : self.starts[row + 1]])
+        indices = self.indices[self.starts[row] : self.starts[row + 1]]
+        return _Row(indices[indices < self.n])
 
 
 def _in_order(places: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

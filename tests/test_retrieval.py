@@ -56,6 +56,28 @@ def test_exact_search_leaves_out_what_was_met(n_items, k, seed):
     assert np.take_along_axis(all_scores, places, 1).tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("lengths", ["as drawn", "equal"])
+def test_short_vectors_are_passed_over_where_long_ones_do_better(lengths):
+    """Enough users to judge by some; among them one who has met all long vectors, one who has met
+    nearly everything and one without a taste, who need the short ones.
+    """
+    random = np.random.default_rng(1)
+    users = np.round(random.normal(size=(400, 16)) * 128) / 128
+    items = ITEMS if lengths == "as drawn" else np.sign(ITEMS)
+    long = np.argsort(-np.linalg.norm(items, axis=1))
+    seen = random.random((400, len(items))) < 0.01
+    seen[10, long[:2500]] = True
+    seen[21, long[7:]] = True
+    users[30] = 0.0
+    index = VectorIndex(RetrievalParameters()).fit(items)
+    places, scores = index.search_unseen(users, csr_matrix(seen), 20)
+    all_scores = np.where(seen, -np.inf, users @ items.T)
+    assert scores.tolist() == np.sort(all_scores, axis=1)[:, ::-1][:, :20].tolist()
+    assert np.take_along_axis(all_scores, places, 1).tolist() == scores.tolist()
+    n_to_look_at = index._n_to_look_at(users.astype(np.float32), csr_matrix(seen), 20)
+    assert (n_to_look_at < 1000) is (lengths == "as drawn")
+
+
 @pytest.mark.parametrize("index_type", APPROXIMATE)
 def test_an_index_finds_the_largest_inner_products(index_type):
     index = VectorIndex(APPROXIMATE[index_type]).fit(ITEMS)

@@ -7,7 +7,7 @@
 
 {#- Bits of a hugeint: 44 for the row, 20 for the file, the rest for the time. -#}
 {% set row_bits, file_bits = 44, 20 %}
-{#- Most tables of events have one type: nothing to add up over types, and fewer aggregates. -#}
+{#- Most tables of events have one type: nothing to tell apart or to add up. -#}
 {% set event_types = event_types(ref('fold_interactions')) %}
 {% set is_one_type = event_types is not none and event_types | length == 1 %}
 {#- An event without a value counts as one. -#}
@@ -62,14 +62,18 @@ by_event_type as (
         part,
         user_key,
         item_key,
-        event_type,
+        {{ quoted(event_types[0]) ~ ' as ' if is_one_type }}event_type,
         any_value(weight) as event_weight,
+        {% if is_one_type -%}
+        {{ aggregate_of.get(event_types[0], aggregates.last) }} as value,
+        {%- else -%}
         {{ case_of('event_type', aggregate_of, aggregates.last) }} as value,
+        {%- endif %}
         count(*) as n_interactions,
         max(occurred_at) as last_interaction_at,
         max(place) as last_place
     from ordered
-    group by fold, part, user_key, item_key, event_type
+    group by fold, part, user_key, item_key{{ ', event_type' if not is_one_type }}
 
 ),
 
