@@ -11,16 +11,33 @@ with candidates as (
 
 ),
 
-relative as (
+best as (
 
     select
         fold,
         user_key,
-        item_key,
         source,
-        rank,
-        score / nullif(max(score) over (partition by fold, user_key, source), 0.0) as score
+        max(score) as score
     from candidates
+    group by fold, user_key, source
+
+),
+
+relative as (
+
+    select
+        candidates.fold,
+        candidates.user_key,
+        candidates.item_key,
+        candidates.source,
+        candidates.rank,
+        candidates.score / nullif(best.score, 0.0) as score
+    from candidates
+    inner join best
+        on
+            candidates.fold = best.fold
+            and candidates.user_key = best.user_key
+            and candidates.source = best.source
 
 ),
 
@@ -31,8 +48,13 @@ final as (
         user_key,
         item_key,
         {%- for source in all_sources() %}
+        {%- if source in active_sources() %}
         max(rank) filter (where source = '{{ source }}') as {{ source }}_rank,
         max(score) filter (where source = '{{ source }}') as {{ source }}_score,
+        {%- else %}
+        cast(null as integer) as {{ source }}_rank,
+        cast(null as double) as {{ source }}_score,
+        {%- endif %}
         {%- endfor %}
         count(*) as n_sources,
         min(rank) as best_rank
