@@ -62,6 +62,18 @@ counted as (
 
 ),
 
+user_likes as (
+
+    select
+        fold,
+        user_key,
+        count(*) as n
+    from user_items
+    where is_positive
+    group by fold, user_key
+
+),
+
 likes as (
 
     select
@@ -69,10 +81,11 @@ likes as (
         user_items.item_key,
         {{ days_between('user_items.last_interaction_at', 'folds.cutoff_at') }} as days_ago,
         -- Likes of a user are numbered newest first.
-        count(*) over (partition by user_items.fold, user_items.user_key) - user_items.recency_rank
-        < {{ var('newcomer_likes') }} as is_newcomers
+        user_likes.n - user_items.recency_rank < {{ var('newcomer_likes') }} as is_newcomers
     from user_items
     inner join folds on user_items.fold = folds.fold
+    inner join user_likes
+        on user_items.fold = user_likes.fold and user_items.user_key = user_likes.user_key
     where user_items.is_positive
 
 ),
