@@ -1,5 +1,6 @@
 """Implicit alternating least squares: what people with like taste like."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,7 +174,7 @@ def _filled(vectors: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def als_vectors(
-    user_items: pa.Table,
+    user_items: Iterable[pa.Table],
     users: pa.Table,
     parameters: ALSParameters,
     earlier: pa.Table | None = None,
@@ -182,7 +183,7 @@ def als_vectors(
 
     Parameters
     ----------
-    user_items, users : pa.Table
+    user_items, users
         As for :func:`models_py.tables.factor_vectors`, and so is what is returned.
     parameters : ALSParameters
         How to fit.

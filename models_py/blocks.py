@@ -1,4 +1,4 @@
-"""Reading a view by fold and in blocks of users, so that it never stands in memory at once."""
+"""Reading by fold, and in blocks of users, so that nothing stands in memory at once."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,38 @@ import numpy as np
 import pyarrow as pa
 
 from models_py.columns import Columns
+from models_py.memory import arrow
 from models_py.tables import folds_of, rows_of
+
+
+def by_fold(
+    session: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation
+) -> Iterator[pa.Table]:
+    """Read the rows of each fold, in the order of their names.
+
+    Parameters
+    ----------
+    session : duckdb.DuckDBPyConnection
+        Where the relation is; it is read through a cursor, since what is made of it may be written
+        meanwhile.
+    relation : duckdb.DuckDBPyRelation
+        One row per fold and whatever else: fold.
+
+    Yields
+    ------
+    pa.Table
+        One for each fold that has a row.
+
+    Raises
+    ------
+    MemoryError
+        When there is no room for one.
+    """
+    rows = session.cursor().sql(relation.sql_query())
+    folds = rows.select(Columns.FOLD).distinct().order(Columns.FOLD).fetchall()
+    for (fold,) in folds:
+        is_its = duckdb.ColumnExpression(Columns.FOLD) == duckdb.ConstantExpression(fold)
+        yield arrow(rows.filter(is_its))
 
 
 class BlockReader:

@@ -1,7 +1,8 @@
 """EASE: a linear model of all items on all others, in closed form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,14 @@ from scipy.sparse import csr_matrix
 
 from models_py import memory
 from models_py.columns import CANDIDATES, Columns
-from models_py.tables import CELLS_PER_BLOCK, candidate_rows, fold_likes, rows_of, top_k
+from models_py.tables import (
+    CELLS_PER_BLOCK,
+    FoldLikes,
+    candidate_rows,
+    fold_likes,
+    rows_of,
+    top_k,
+)
 
 # The counts, sparse at first, where few are 0, and in double precision.
 BYTES_PER_CELL = 12 + 8
@@ -100,14 +108,18 @@ class EASE:
 
 
 def ease_candidates(
-    user_items: pa.Table, users: pa.Table, items: pa.Table, k: int, parameters: EASEParameters
+    user_items: Iterable[pa.Table],
+    users: pa.Table,
+    items: pa.Table,
+    k: int,
+    parameters: EASEParameters,
 ) -> pa.RecordBatchReader:
     """Fit EASE on each fold by itself and propose ``k`` items to each of its users.
 
     Parameters
     ----------
-    user_items : pa.Table
-        One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
+    user_items : iterable of pa.Table
+        As for :func:`models_py.tables.fold_likes`.
     users : pa.Table
         One row per fold and user to propose to: fold, user_key.
     items : pa.Table
@@ -124,31 +136,32 @@ def ease_candidates(
         that takes part have no row.
     """
 
-    def blocks() -> Iterator[pa.RecordBatch]:
-        for fold in fold_likes(user_items):
-            n_likes = np.bincount(fold.likes.indices, minlength=len(fold.item_keys))
-            most_liked = np.argsort(-n_likes, kind="stable")[: parameters.max_items]
-            columns = np.sort(most_liked[n_likes[most_liked] > 0])
-            likes, seen = fold.likes[:, columns], fold.seen[:, columns]
-            item_keys = fold.item_keys[columns]
-            model = EASE(parameters).fit(likes)
+    def proposals(fold: FoldLikes) -> Iterator[pa.RecordBatch]:
+        n_likes = np.bincount(fold.likes.indices, minlength=len(fold.item_keys))
+        most_liked = np.argsort(-n_likes, kind="stable")[: parameters.max_items]
+        columns = np.sort(most_liked[n_likes[most_liked] > 0])
+        likes, seen = fold.likes[:, columns], fold.seen[:, columns]
+        item_keys = fold.item_keys[columns]
+        model = EASE(parameters).fit(likes)
 
-            wanted = np.isin(fold.user_keys, rows_of(users, fold=fold.fold)[Columns.USER_KEY])
-            wanted = np.flatnonzero(wanted & (np.diff(likes.indptr) > 0))
-            barred = ~np.isin(item_keys, rows_of(items, fold=fold.fold)[Columns.ITEM_KEY])
-            n = max(1, CELLS_PER_BLOCK // len(columns))
-            for start in range(0, len(wanted), n):
-                rows = wanted[start : start + n]
-                scores = model.scores(likes[rows])
-                scores[:, barred] = -np.inf
-                scores[seen[rows].nonzero()] = -np.inf
-                best = top_k(scores, k)
-                yield candidate_rows(
-                    fold.fold,
-                    "ease",
-                    fold.user_keys[rows],
-                    item_keys[best],
-                    np.take_along_axis(scores, best, axis=1),
-                )
+        wanted = np.isin(fold.user_keys, rows_of(users, fold=fold.fold)[Columns.USER_KEY])
+        wanted = np.flatnonzero(wanted & (np.diff(likes.indptr) > 0))
+        barred = ~np.isin(item_keys, rows_of(items, fold=fold.fold)[Columns.ITEM_KEY])
+        n = max(1, CELLS_PER_BLOCK // len(columns))
+        for start in range(0, len(wanted), n):
+            rows = wanted[start : start + n]
+            scores = model.scores(likes[rows])
+            scores[:, barred] = -np.inf
+            scores[seen[rows].nonzero()] = -np.inf
+            best = top_k(scores, k)
+            yield candidate_rows(
+                fold.fold,
+                "ease",
+                fold.user_keys[rows],
+                item_keys[best],
+                np.take_along_axis(scores, best, axis=1),
+            )
 
-    return pa.RecordBatchReader.from_batches(CANDIDATES, blocks())
+    # No name holds a fold while the next one is read.
+    blocks = chain.from_iterable(map(proposals, fold_likes(user_items)))
+    return pa.RecordBatchReader.from_batches(CANDIDATES, blocks)

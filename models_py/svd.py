@@ -1,5 +1,6 @@
 """Truncated singular value decomposition of likes (PureSVD), with the popular held back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,6 +141,8 @@ def svd_folded_in(
     return folded_in_vectors(earlier, user_items, users, PureSVD(parameters), parameters.factors)
 
 
-def svd_vectors(user_items: pa.Table, users: pa.Table, parameters: SVDParameters) -> pa.Table:
+def svd_vectors(
+    user_items: Iterable[pa.Table], users: pa.Table, parameters: SVDParameters
+) -> pa.Table:
     """Fit PureSVD on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
     return factor_vectors(user_items, users, lambda: PureSVD(parameters), parameters.factors, 24)

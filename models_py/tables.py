@@ -1,6 +1,6 @@
 """Between tables and arrays: the likes of a fold as a matrix, vectors and lists as rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from models_py.columns import CANDIDATES, ITEM, USER, Columns, vectors_schema
 
 # Users × items looked at at once: bounds memory, at a few times 8 bytes a cell.
 CELLS_PER_BLOCK = 20_000_000
-# What `fold_likes` takes for each row of a fold: the rows, their places, and both matrices.
+# What `fold_likes` takes for each row of a fold: places, matrices, and copies of them in a fit.
 BYTES_PER_LIKE = 100
 
 
@@ -62,34 +62,47 @@ def rows_of(table: pa.Table, **values: str) -> pa.Table:
     return table
 
 
-def fold_likes(user_items: pa.Table) -> Iterator[FoldLikes]:
+def fold_likes(user_items: Iterable[pa.Table]) -> Iterator[FoldLikes]:
     """Turn the likes of each fold into matrices, whatever the order of the rows.
 
     Parameters
     ----------
-    user_items : pa.Table
-        One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
+    user_items : iterable of pa.Table
+        One table per fold, as :func:`models_py.blocks.by_fold` reads them, so that one is in memory
+        at a time; one row per user and item met: fold, user_key, item_key, is_positive, weight.
 
-    Yields
+    Returns
+    -------
+    iterator of FoldLikes
+        One for each fold that has a like.
+
+    Raises
     ------
-    FoldLikes
-        One for each fold that has a like, in the order of their names.
+    MemoryError
+        When the matrices of a fold, and what a fit makes of them, would need more memory than there
+        is.
     """
-    needed = [Columns.FOLD, Columns.USER_KEY, Columns.ITEM_KEY, Columns.IS_POSITIVE, Columns.WEIGHT]
-    user_items = user_items.select(needed)
-    for fold in folds_of(user_items):
-        met = rows_of(user_items, fold=fold)
-        liked = met[Columns.IS_POSITIVE].to_numpy(zero_copy_only=False)
-        if not liked.any():
-            continue
-        user_keys, rows = _places(met[Columns.USER_KEY].to_numpy())
-        item_keys, columns = _places(met[Columns.ITEM_KEY].to_numpy())
-        weights = met[Columns.WEIGHT].to_numpy(zero_copy_only=False)[liked]
-        shape = (len(user_keys), len(item_keys))
-        likes = csr_matrix((weights, (rows[liked], columns[liked])), shape=shape)
-        # A fit depends on the order of what it reads, and tables have none.
-        likes.sort_indices()
-        yield FoldLikes(fold, user_keys, item_keys, likes, (rows, columns))
+    return filter(None, map(_likes_of, user_items))
+
+
+def _likes_of(met: pa.Table) -> FoldLikes | None:
+    memory.require(
+        len(met) * BYTES_PER_LIKE,
+        f"A matrix of {len(met):,} pairs of users and items",
+        "Read fewer events (not_before), or take als, svd or ease, which need it, out of sources.",
+    )
+    liked = met[Columns.IS_POSITIVE].to_numpy(zero_copy_only=False)
+    if not liked.any():
+        return None
+    [fold] = folds_of(met)
+    user_keys, rows = _places(met[Columns.USER_KEY].to_numpy())
+    item_keys, columns = _places(met[Columns.ITEM_KEY].to_numpy())
+    weights = met[Columns.WEIGHT].to_numpy(zero_copy_only=False)[liked]
+    shape = (len(user_keys), len(item_keys))
+    likes = csr_matrix((weights, (rows[liked], columns[liked])), shape=shape)
+    # A fit depends on the order of what it reads, and tables have none.
+    likes.sort_indices()
+    return FoldLikes(fold, user_keys, item_keys, likes, (rows, columns))
 
 
 def true_at(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> csr_matrix:
@@ -108,7 +121,7 @@ def _places(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The keys, ascending, and the place of each row's among them. Keys are small and dense."""
     is_there = np.zeros(keys.max(initial=0) + 1, dtype=bool)
     is_there[keys] = True
-    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[keys]
+    return np.flatnonzero(is_there), (np.cumsum(is_there, dtype=np.int32) - 1)[keys]
 
 
 def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -> pa.Table:
@@ -141,7 +154,7 @@ def vector_rows(fold: str, entity: str, keys: np.ndarray, vectors: np.ndarray) -
 
 
 def factor_vectors(
-    user_items: pa.Table,
+    user_items: Iterable[pa.Table],
     users: pa.Table,
     new_model: Callable,
     factors: int,
@@ -152,8 +165,8 @@ def factor_vectors(
 
     Parameters
     ----------
-    user_items : pa.Table
-        One row per fold, user and item met: fold, user_key, item_key, is_positive, weight.
+    user_items : iterable of pa.Table
+        As for :func:`fold_likes`.
     users : pa.Table
         One row per fold and user to propose to: fold, user_key.
     new_model : callable
@@ -172,22 +185,21 @@ def factor_vectors(
     pa.Table
         As ``columns.vectors_schema(factors)``: a vector for each of the users with a like in the
         fold, and for each item that somebody likes. Of the others nothing is known.
+
+    Raises
+    ------
+    MemoryError
+        When a fit would need more memory than there is.
     """
-    n_rows, n_folds = largest_fold(user_items), len(folds_of(user_items))
-    n_users, n_items = (
-        len(pc.unique(user_items[key])) for key in (Columns.USER_KEY, Columns.ITEM_KEY)
-    )
-    n_keys = n_users + n_items
-    memory.require(
-        n_rows * BYTES_PER_LIKE
-        + n_keys * factors * bytes_per_factor
-        + (len(users) + n_items * n_folds) * factors * 4,
-        f"A factorization of {n_keys:,} users and items from {n_rows:,} pairs",
-        "Lower als_factors or svd_factors, or build fewer folds.",
-    )
-    tables = [vectors_schema(factors).empty_table()]
-    for fold in fold_likes(user_items):
+
+    def fitted(fold: FoldLikes) -> pa.Table:
         known, items = fold.users_with_likes, fold.liked_items
+        memory.require(
+            # What is returned has 4 bytes more for each.
+            (len(known) + len(items)) * factors * (bytes_per_factor + 4),
+            f"A factorization of {len(known):,} users and {len(items):,} items",
+            "Lower als_factors or svd_factors.",
+        )
         likes = fold.likes[known][:, items]
         model = new_model()
         if earlier is None:
@@ -196,13 +208,17 @@ def factor_vectors(
             model.fit(likes, _start(earlier, fold.fold, fold.item_keys[items], factors))
         # Of whom a tested fold proposes nothing to, there may be many.
         wanted = np.isin(fold.user_keys[known], rows_of(users, fold=fold.fold)[Columns.USER_KEY])
-        tables += [
-            vector_rows(
-                fold.fold, USER, fold.user_keys[known[wanted]], model.fold_in(likes[wanted])
-            ),
-            vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
-        ]
-    return pa.concat_tables(tables)
+        of_users = model.fold_in(likes[wanted])
+        return pa.concat_tables(
+            [
+                vector_rows(fold.fold, USER, fold.user_keys[known[wanted]], of_users),
+                vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
+            ]
+        )
+
+    # No name holds a fold while the next one is read.
+    empty = vectors_schema(factors).empty_table()
+    return pa.concat_tables([empty, *map(fitted, fold_likes(user_items))])
 
 
 def _start(earlier: pa.Table, fold: str, item_keys: np.ndarray, factors: int) -> np.ndarray:
@@ -238,7 +254,7 @@ def folded_in_vectors(
         As ``columns.vectors_schema(factors)``.
     """
     tables = [without_users(earlier, users)]
-    for fold in fold_likes(user_items):
+    for fold in fold_likes([user_items]):
         item_keys, model.item_factors_ = vectors_of(
             rows_of(earlier, fold=fold.fold, entity=ITEM), fold.item_keys
         )

@@ -61,8 +61,8 @@ VECTORS = pa.concat_tables(
 @pytest.mark.parametrize(
     "fit",
     [
-        lambda: als_vectors(USER_ITEMS, USERS, ALSParameters()),
-        lambda: svd_vectors(USER_ITEMS, USERS, SVDParameters()),
+        lambda: als_vectors([USER_ITEMS], USERS, ALSParameters()),
+        lambda: svd_vectors([USER_ITEMS], USERS, SVDParameters()),
         lambda: EASE(EASEParameters()).fit(csr_matrix(np.eye(3))),
         lambda: two_tower_fits(USER_ITEMS, USERS, ITEMS, None, None, TwoTowerParameters()),
         lambda: vector_candidates(VECTORS, USER_ITEMS, USERS, ITEMS, 2, RetrievalParameters()),

@@ -135,12 +135,12 @@ def through_vectors(source, make_vectors):
 
 SOURCES = {
     "als": through_vectors(
-        "als", lambda met, users: als_vectors(met, users, ALSParameters(factors=2, iterations=2))
+        "als", lambda met, users: als_vectors([met], users, ALSParameters(factors=2, iterations=2))
     ),
     "svd": through_vectors(
-        "svd", lambda met, users: svd_vectors(met, users, SVDParameters(factors=2))
+        "svd", lambda met, users: svd_vectors([met], users, SVDParameters(factors=2))
     ),
-    "ease": lambda met, users, items, k: ease_candidates(met, users, items, k, EASEParameters()),
+    "ease": lambda met, users, items, k: ease_candidates([met], users, items, k, EASEParameters()),
 }
 
 
@@ -213,6 +213,6 @@ def test_ease_takes_the_most_liked_items_only():
         pa.table({"fold": ["f"] * 6, "user_key": pa.array(range(1, 7), pa.int32())}),
         pa.table({"fold": ["f"] * 7, "item_key": pa.array(range(1, 8), pa.int32())}),
     )
-    proposed = ease_candidates(met, users, items, 10, EASEParameters(max_items=3)).read_all()
+    proposed = ease_candidates([met], users, items, 10, EASEParameters(max_items=3)).read_all()
     # Items 5, 6 and 7 have the most likes; only user 6 lacks one of them.
     assert [(row["user_key"], row["item_key"]) for row in proposed.to_pylist()] == [(6, 5)]

@@ -25,6 +25,7 @@ from rich.table import Table
 sys.path.insert(0, str(ROOT))
 
 from models_py.als import one_blas_thread  # noqa: E402
+from models_py.blocks import by_fold  # noqa: E402
 from models_py.tables import fold_likes  # noqa: E402
 
 USER_ITEMS = "select * from folds.user_items"
@@ -73,7 +74,8 @@ def main() -> None:
         whole, gigabytes = timed(command, environment)
         seconds = dict(seconds_of_models(folder))
         with duckdb.connect(database, read_only=True) as connection:
-            likes = [fold.likes for fold in fold_likes(connection.sql(USER_ITEMS).to_arrow_table())]
+            tables = by_fold(connection, connection.sql(USER_ITEMS))
+            likes = [fold.likes for fold in fold_likes(tables)]
             of_candidates = {
                 name
                 for (name,) in connection.execute(

@@ -1,6 +1,7 @@
 """One row per fold, entity and key: the factors of users and items by implicit ALS."""
 
 from models_py.als import ALSParameters, als_folded_in, als_vectors
+from models_py.blocks import by_fold
 from models_py.choices import Choices
 from models_py.memory import arrow
 
@@ -26,7 +27,7 @@ def model(dbt, session):
             parameters=parameters,
         )
     return als_vectors(
-        user_items=arrow(user_items),
+        user_items=by_fold(session, user_items),
         users=arrow(users),
         parameters=parameters,
         earlier=arrow(session.sql(f"select * from {dbt.this}")) if choices.starts_warm else None,

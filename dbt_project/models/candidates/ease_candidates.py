@@ -1,12 +1,13 @@
 """One row per fold, user and proposed item: the linear model EASE."""
 
+from models_py.blocks import by_fold
 from models_py.choices import Choices
 from models_py.ease import EASEParameters, ease_candidates
 from models_py.memory import arrow
 
 
 def model(dbt, session):
-    """Read the refs as Arrow, fit and propose, return Arrow."""
+    """Read the refs as Arrow, a fold at a time, fit and propose, return Arrow."""
     choices = Choices(dbt.ref("build_choices").to_arrow_table())
     users, user_items = dbt.ref("users_tonight"), dbt.ref("user_items")
     if choices.folds_in:
@@ -19,7 +20,9 @@ def model(dbt, session):
             " as integer) as rank)"
         )
     return ease_candidates(
-        user_items=arrow(user_items),
+        user_items=by_fold(
+            session, user_items.select("fold, user_key, item_key, is_positive, weight")
+        ),
         users=arrow(users),
         items=arrow(dbt.ref("fold_items")),
         k=choices.of("candidates_k", dbt.config.get("k")),

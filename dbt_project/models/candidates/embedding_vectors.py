@@ -9,7 +9,11 @@ def model(dbt, session):
     return embedding_vectors(
         item_embeddings=arrow(dbt.ref("item_embeddings")),
         item_content_embeddings=arrow(dbt.ref("item_content_embeddings")),
-        user_items=arrow(dbt.ref("user_items")),
+        user_items=arrow(
+            dbt.ref("user_items")
+            .filter("is_positive")
+            .select("fold, user_key, item_key, is_positive, recency_rank")
+        ),
         users=arrow(dbt.ref("fold_users")),
         items=arrow(dbt.ref("fold_items")),
         parameters=ProfileParameters(**dbt.config.get("parameters")),

@@ -1,5 +1,6 @@
 """One row per fold, entity and key: the factors of users and items by truncated SVD."""
 
+from models_py.blocks import by_fold
 from models_py.choices import Choices
 from models_py.memory import arrow
 from models_py.svd import SVDParameters, svd_folded_in, svd_vectors
@@ -18,4 +19,6 @@ def model(dbt, session):
             users=arrow(users),
             parameters=parameters,
         )
-    return svd_vectors(user_items=arrow(user_items), users=arrow(users), parameters=parameters)
+    return svd_vectors(
+        user_items=by_fold(session, user_items), users=arrow(users), parameters=parameters
+    )
