@@ -30,10 +30,10 @@ COPIES_OF_VECTORS = 3
 BYTES_PER_MET = 100
 BYTES_PER_CELL = 100
 
-# How many users tell how many of the longest vectors this share of all need, and how far sums of
-# products may be from what they would be without rounding.
+# How many users tell how many of the longest vectors this share of all need.
 USERS_TO_JUDGE_BY = 100
 SHARE_OF_USERS = 0.95
+# How far a sum of products may be from what it would be without rounding, as a share of it.
 ROUNDING = 1e-5
 
 EXACT = "exact"
@@ -45,7 +45,7 @@ class RetrievalParameters:
     """Parameters of :class:`VectorIndex`."""
 
     exact_up_to: int = 200_000
-    """Items up to which every vector is compared; above it, only those that the index leads to."""
+    """Items up to which a search is exact; above it, it looks where the index leads."""
     index_type: str = "hnsw"
     """The index above that size: hnsw or ivf."""
     hnsw_m: int = 32
@@ -417,7 +417,7 @@ def share_found(scores: np.ndarray, kth: np.ndarray) -> float:
     """
     kth = kth[:, None]
     # What ties with the last one is as good, and sums differ in their last digits.
-    return float((scores >= kth - 1e-5 * np.abs(kth)).mean())
+    return float((scores >= kth - ROUNDING * np.abs(kth)).mean())
 
 
 def _searches(vectors, users, items, fold, parameters):
