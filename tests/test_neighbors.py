@@ -84,8 +84,9 @@ def test_cooccurrence(built, histories, popularity):
 
 
 def test_blocks_of_items_change_nothing(copy):
-    table = "candidates.item_neighbors"
-    before = copy.hash_of(table)
-    result = copy.dbt("run", "--select", "item_neighbors", pairs_per_block=100_000)
+    names = ("item_pairs", "item_neighbors", "item_transitions")
+    before = {name: copy.hash_of(f"candidates.{name}") for name in names}
+    result = copy.dbt("run", "--select", *names, pairs_per_block=20_000)
     assert result.returncode == 0, result.stdout
-    assert copy.hash_of(table) == before != (0, 0)
+    assert {name: copy.hash_of(f"candidates.{name}") for name in names} == before
+    assert (0, 0) not in before.values()

@@ -7,9 +7,10 @@
     users_per_block), for queries that need users × candidates; they say
     `where {{ in_current_fold() }} and {{ in_current_users() }}`.
 
-    With the config `in_blocks_of_items`, the name of a parent with pairs of items, it is filled so
-    many items at a time that about pairs_per_block pairs are looked at, each both ways; such a
-    query says `{{ in_current_items('item_key') }}` of either item.
+    With the config `in_blocks_of_items` it is filled so many items at a time that about
+    pairs_per_block pairs of them are looked at: `{{ in_current_items('item_key') }}`. The config
+    names where they come from: a parent with pairs of items, which are looked at both ways; or the
+    var that says with how many older likes of a user a like makes pairs.
 
     On a night that folds in (the var `refit`) the tested folds stay as they are, and of `live` the
     rows are made anew, in blocks of users only those of users who changed. With the config
@@ -124,14 +125,25 @@
     )) -%}
 {%- endmacro %}
 
-{#- The ranges of keys whose items are in about pairs_per_block pairs of a fold each. -#}
+{#-
+    The ranges of keys whose items are in about pairs_per_block pairs of a fold each. Pairs of likes
+    become that few once they are counted: ten of them stand for one of items, which at 25 million
+    events five make up.
+-#}
 {% macro blocks_of_items(fold, pairs) -%}
-    {%- set relation = graph.nodes['model.foryou.' ~ pairs].relation_name -%}
+    {%- set its_model = graph.nodes['model.foryou.' ~ pairs] -%}
+    {%- if its_model is defined -%}
+        {%- set ends = 'select unnest([item_key, neighbor_item_key]) as key, 1 as n from '
+            ~ its_model.relation_name ~ ' where fold = ' ~ quoted(fold) -%}
+    {%- else -%}
+        {%- set ends = 'select item_key as key, least(recency_rank - 1, ' ~ sized(pairs)
+            ~ ') / 10 as n from ' ~ graph.nodes['model.foryou.user_items'].relation_name
+            ~ ' where is_positive and fold = ' ~ quoted(fold) -%}
+    {%- endif -%}
     {%- do return(ranges_of_keys(
-        'with ends as (select unnest([item_key, neighbor_item_key]) as key from ' ~ relation
-        ~ ' where fold = ' ~ quoted(fold) ~ '), totals as (select key, count(*) as n from ends'
-        ~ ' group by key), numbered as (select key, sum(n) over (order by key) // '
-        ~ var('pairs_per_block') ~ ' as block from totals)'
+        'with totals as (select key, sum(n) as n from (' ~ ends ~ ') group by key), numbered as ('
+        ~ 'select key, sum(n) over (order by key) // ' ~ var('pairs_per_block') ~ ' as block'
+        ~ ' from totals)'
     )) -%}
 {%- endmacro %}
 

@@ -1,4 +1,4 @@
-{{ config(materialized='by_fold', refitted=true) }}
+{{ config(materialized='by_fold', refitted=true, in_blocks_of_items='cooccurrence_window') }}
 
 -- One row per fold and two items, the lower key first: how often they are liked by the same users
 -- within a window of likes. An item with itself: how often it is liked.
@@ -38,17 +38,20 @@ likes as (
 pairs as (
 
     select
-        older.fold,
-        least(older.item_key, newer.item_key) as item_key,
-        greatest(older.item_key, newer.item_key) as neighbor_item_key,
-        {{ exact_sum('older.weight') }} as weight
-    from likes as older
-    inner join likes as newer
+        one.fold,
+        one.item_key,
+        other.item_key as neighbor_item_key,
+        {{ exact_sum(
+            'if(one.recency_rank > other.recency_rank, one.weight, other.weight)'
+        ) }} as weight
+    from likes as one
+    inner join likes as other
         on
-            older.fold = newer.fold
-            and older.user_key = newer.user_key
-            and older.recency_rank > newer.recency_rank
-            and older.recency_rank <= newer.recency_rank + {{ sized('cooccurrence_window') }}
+            one.fold = other.fold
+            and one.user_key = other.user_key
+            and one.item_key < other.item_key
+            and abs(one.recency_rank - other.recency_rank) <= {{ sized('cooccurrence_window') }}
+    where {{ in_current_items('one.item_key') }}
     group by all
 
 ),
@@ -68,6 +71,7 @@ final as (
         item_key as neighbor_item_key,
         {{ exact_sum('weight') }} as weight
     from likes
+    where {{ in_current_items('item_key') }}
     group by fold, item_key
 
 )

@@ -1,4 +1,9 @@
-{{ config(materialized='by_fold', refitted=true, enabled='transitions' in active_sources()) }}
+{{ config(
+    materialized='by_fold',
+    refitted=true,
+    in_blocks_of_items='transitions_window',
+    enabled='transitions' in active_sources()
+) }}
 
 -- One row per fold, item and item liked soon after it, the sooner the more: a Markov chain with
 -- skips. What is popular follows everything, so both ends are damped by their popularity.
@@ -47,6 +52,7 @@ steps as (
             and earlier.user_key = later.user_key
             and earlier.recency_rank > later.recency_rank
             and earlier.recency_rank <= later.recency_rank + {{ var('transitions_window') }}
+    where {{ in_current_items('earlier.item_key') }}
     group by all
 
 ),
