@@ -133,17 +133,18 @@
 {% macro blocks_of_items(fold, pairs) -%}
     {%- set its_model = graph.nodes['model.foryou.' ~ pairs] -%}
     {%- if its_model is defined -%}
+        {%- set pairs_per_block = var('pairs_per_block') -%}
         {%- set ends = 'select unnest([item_key, neighbor_item_key]) as key, 1 as n from '
             ~ its_model.relation_name ~ ' where fold = ' ~ quoted(fold) -%}
     {%- else -%}
+        {%- set pairs_per_block = 10 * var('pairs_per_block') -%}
         {%- set ends = 'select item_key as key, least(recency_rank - 1, ' ~ sized(pairs)
-            ~ ') / 10 as n from ' ~ graph.nodes['model.foryou.user_items'].relation_name
+            ~ ') as n from ' ~ graph.nodes['model.foryou.user_items'].relation_name
             ~ ' where is_positive and fold = ' ~ quoted(fold) -%}
     {%- endif -%}
     {%- do return(ranges_of_keys(
         'with totals as (select key, sum(n) as n from (' ~ ends ~ ') group by key), numbered as ('
-        ~ 'select key, sum(n) over (order by key) // ' ~ var('pairs_per_block') ~ ' as block'
-        ~ ' from totals)'
+        ~ 'select key, sum(n) over (order by key) // ' ~ pairs_per_block ~ ' as block from totals)'
     )) -%}
 {%- endmacro %}
 
