@@ -28,9 +28,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from exports.connections import quoted
-
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from exports.connections import quoted  # noqa: E402
+
 OUTPUT = ROOT / "target" / "benchmarks" / "nights.json"
 K = 10
 CONFIDENCE = 0.95

@@ -5,8 +5,6 @@
 -- event and gives the type's weight (weight_transforms); types add up, and what weighs less than
 -- 0, such as a return, can undo a like.
 
-{#- Bits of a hugeint: 44 for the row, 20 for the file, the rest for the time. -#}
-{% set row_bits, file_bits = 44, 20 %}
 {#- Most tables of events have one type: nothing to tell apart or to add up. -#}
 {% set event_types = event_types(ref('fold_interactions')) %}
 {% set is_one_type = event_types is not none and event_types | length == 1 %}
@@ -21,6 +19,13 @@
 {% for event_type, aggregation in var('event_aggregations').items()
     if event_types is none or event_type in event_types -%}
 {% do aggregate_of.update({event_type: aggregates[aggregation]}) %}
+{% endfor %}
+
+{#- Of the others every factor is 1, and so is their mean. -#}
+{% set scaled_types = [] %}
+{% for event_type, transform in var('weight_transforms').items()
+    if transform != 'none' and (event_types is none or event_type in event_types) -%}
+{% do scaled_types.append(event_type) %}
 {% endfor %}
 
 with fold_interactions as (
@@ -40,16 +45,16 @@ files as (
 
 ),
 
--- Which of two events is the later one, as one number: time in microseconds, file, row. Millions of
--- maxima of numbers fit where those of text do not.
+-- Which of two events is the later one, as one number: time in microseconds, file (20 bits), row
+-- (44 bits). Millions of maxima of numbers fit where those of text do not.
 ordered as (
 
     select
         fold_interactions.*,
         (
             cast(coalesce(epoch_us(fold_interactions.occurred_at), 0) as hugeint)
-            * {{ 2 ** file_bits }} + files.file_number
-        ) * {{ 2 ** row_bits }} + fold_interactions.source_row as place
+            * {{ 2 ** 20 }} + files.file_number
+        ) * {{ 2 ** 44 }} + fold_interactions.source_row as place
     from fold_interactions
     inner join files on fold_interactions.source_file = files.source_file
 
@@ -169,6 +174,7 @@ transformed as (
 
 ),
 
+{% if scaled_types -%}
 factor_means as (
 
     select
@@ -198,6 +204,16 @@ weighed as (
     inner join factor_means using (fold, part, event_type)
 
 ),
+{% else %}
+weighed as (
+
+    select
+        *,
+        case when is_like or event_weight < 0.0 then event_weight end as weight
+    from transformed
+
+),
+{% endif %}
 
 totals as (
 
@@ -241,11 +257,8 @@ final as (
         totals.n_interactions,
         case when totals.has_like and totals.weight > 0.0 then totals.weight end as weight,
         totals.last_interaction_at,
-        files.source_file as last_source_file,
-        cast(totals.last_place & {{ 2 ** row_bits - 1 }} as bigint) as last_source_row
+        totals.last_place
     from totals
-    inner join files
-        on ((totals.last_place >> {{ row_bits }}) & {{ 2 ** file_bits - 1 }}) = files.file_number
 
 )
 

@@ -26,12 +26,10 @@ final as (
             row_number() over (
                 partition by fold, user_key, is_positive
                 order by
-                    last_interaction_at desc nulls last,
                     {% if not has_event_times() -%}
                     weight desc nulls last,
                     {% endif -%}
-                    last_source_file desc,
-                    last_source_row desc,
+                    last_place desc,
                     item_key
             ) as integer
         ) as recency_rank
