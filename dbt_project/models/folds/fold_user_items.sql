@@ -21,7 +21,7 @@
 {% do aggregate_of.update({event_type: aggregates[aggregation]}) %}
 {% endfor %}
 
-{#- Of the others every factor is 1, and so is their mean. -#}
+{#- Those whose weight a transform scales. Of others every factor is 1, and so is their mean. -#}
 {% set scaled_types = [] %}
 {% for event_type, transform in var('weight_transforms').items()
     if transform != 'none' and (event_types is none or event_type in event_types) -%}
