@@ -27,6 +27,8 @@ final as (
                 partition by fold, user_key, is_positive
                 order by
                     {% if not has_event_times() -%}
+                    -- What was posted to the online service has a time, and is newer.
+                    last_interaction_at desc nulls last,
                     weight desc nulls last,
                     {% endif -%}
                     last_place desc,
