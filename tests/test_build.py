@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import random
 import re
 import shutil
@@ -131,6 +132,21 @@ def test_nothing_after_the_cutoff_reaches_the_fold(select, honest, warehouse, co
         )
     # The change did reach what it may reach.
     assert warehouse.hash_of("folds.test_positives") != honest.hash_of("folds.test_positives")
+
+
+@pytest.mark.skipif("MKL_CBWR" not in os.environ, reason="make sets what libraries may use")
+def test_libraries_use_what_all_processors_do_alike():
+    import faiss
+    import implicit.cpu.als  # noqa: F401
+    import numpy as np
+    import torch
+    from threadpoolctl import threadpool_info
+
+    assert torch.backends.cpu.get_cpu_capability() == "AVX2"
+    assert faiss.SIMDConfig.get_level_name() == "AVX2"
+    assert not np._core._multiarray_umath.__cpu_features__["X86_V4"]
+    kinds = {it["architecture"] for it in threadpool_info() if it["internal_api"] == "openblas"}
+    assert kinds == {"Haswell"}
 
 
 def test_two_builds_are_the_same_to_the_row_though_one_was_killed(built, warehouse):

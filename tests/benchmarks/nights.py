@@ -1,11 +1,12 @@
 """Nights: what is lost where a build only folds in what is new, and what time that saves.
 
-``python tests/benchmarks/nights.py data/synthetic-1m --nights 14`` takes a folder in the form of
-``ml-25m``. The last events are cut into as many nights of equally many events (``--share`` of all
-each), a night a day by the clock of the build (`as_of`). Two warehouses follow them: one builds
-with ``refit: weekly``, so that it folds in on most nights, the other makes everything anew each
-night. After each night the list that each would serve is measured on what its people came to like
-in the next ``--ahead`` nights and had not met.
+``python tests/benchmarks/nights.py data/ml-100k --nights 14 --share 0.005`` takes the default data,
+whose nights in truth bring as many events, or a folder in the form of ``ml-25m``. The last events
+are cut into as many nights of equally many events (``--share`` of all each), a night a day by the
+clock of the build (`as_of`). Two warehouses follow them: one builds with ``refit: weekly``, so that
+it folds in on most nights, the other makes everything anew each night. After each night the list
+that each would serve is measured on what its people came to like in the next ``--ahead`` nights and
+had not met.
 
 It prints seconds and NDCG@10 of each night and writes ``target/benchmarks/nights.json``: the mean
 difference of the two with a 95 % interval (Student's t) over people, who count once each, with the
@@ -39,15 +40,44 @@ CONFIDENCE = 0.95
 # Nights are days of a calendar that has room for the real times of all events before.
 FIRST_NIGHT = "2030-01-01"
 
+# A file that a data set has → its ratings and its films.
+FORMS = {
+    "ratings.csv": {
+        "ratings": """
+            select "userId" as user_id, "movieId" as item_id, rating, timestamp
+            from read_csv($folder || '/ratings.csv')
+        """,
+        "movies": """
+            select "movieId" as item_id, title, string_split(genres, '|') as genres
+            from read_csv($folder || '/movies.csv')
+        """,
+    },
+    "MovieLens100k_data.parquet.brotli": {
+        "ratings": """
+            select user_id, movie_id as item_id, rating, timestamp
+            from read_parquet($folder || '/MovieLens100k_data.parquet.brotli')
+        """,
+        "movies": """
+            with genres as (
+                select movie_id, movie_title, columns('^[A-Z][^M]')
+                from read_parquet($folder || '/MovieLens100k_items.parquet.brotli')
+            )
+            select movie_id as item_id, movie_title as title, list(genre) as genres
+            from (unpivot genres on columns('^[A-Z][^M]') into name genre value is_of)
+            where is_of = 1
+            group by all
+        """,
+    },
+}
 # Events in the order in which they came; $share of them a night, the last $nights times.
 SLICES = """
     create table events as
     with numbered as (
         select
-            "userId" as user_id, "movieId" as item_id, rating, timestamp,
-            row_number() over (order by timestamp, "userId", "movieId") as nth,
+            *,
+            row_number() over (order by timestamp, user_id, item_id) as nth,
             count(*) over () as n
-        from read_csv($ratings)
+        from ratings
     )
     select
         user_id, item_id, rating, to_timestamp(timestamp)::timestamp as occurred_at,
@@ -57,15 +87,12 @@ SLICES = """
 """
 ITEMS = """
     select
-        "movieId" as item_id, title,
+        item_id, title,
         try_cast(regexp_extract(title, '\\((\\d{4})\\)$', 1) || '-01-01' as timestamp)
             as available_from
-    from read_csv($movies)
+    from movies
 """
-CATEGORIES = """
-    select "movieId" as item_id, unnest(string_split(genres, '|')) as category
-    from read_csv($movies)
-"""
+CATEGORIES = "select item_id, unnest(genres) as category from movies"
 # NDCG of the lists of a night on what their people like in the nights after it.
 NDCG = """
     with likes as (
@@ -153,12 +180,14 @@ def build(folder: Path, database: Path, its_variables: dict) -> float:
 def cut(data: Path, folder: Path, nights: int, share: float) -> duckdb.DuckDBPyConnection:
     """Write the events of each night into a file that is not read yet, and the catalogue."""
     connection = duckdb.connect()
-    connection.execute(
-        SLICES, {"ratings": str(data / "ratings.csv"), "share": share, "nights": nights}
-    )
-    movies = {"movies": str(data / "movies.csv")}
+    form = next((FORMS[file] for file in FORMS if (data / file).exists()), None)
+    if form is None:
+        raise SystemExit(f"{data} holds none of {', '.join(FORMS)}: name the folder of a data set")
+    for name, query in form.items():
+        connection.sql(query, params={"folder": str(data)}).create(name)
+    connection.execute(SLICES, {"share": share, "nights": nights})
     for name, query in {"items": ITEMS, "categories": CATEGORIES}.items():
-        connection.sql(query, params=movies).write_parquet(str(folder / f"{name}.parquet"))
+        connection.sql(query).write_parquet(str(folder / f"{name}.parquet"))
     (folder / "events").mkdir()
     (folder / "to_come").mkdir()
     for night in range(nights + 1):
@@ -248,7 +277,7 @@ def show(result: dict) -> None:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", type=Path, help="a folder with ratings.csv and movies.csv")
+    parser.add_argument("data", type=Path, help="data/ml-100k, or a folder like ml-25m")
     parser.add_argument("--nights", type=int, default=14)
     parser.add_argument("--share", type=float, default=0.002, help="events of a night, of all")
     parser.add_argument("--ahead", type=int, default=3, help="nights that are measured on")
