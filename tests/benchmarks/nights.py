@@ -58,12 +58,12 @@ FORMS = {
             from read_parquet($folder || '/MovieLens100k_data.parquet.brotli')
         """,
         "movies": """
-            with genres as (
-                select movie_id, movie_title, columns('^[A-Z][^M]')
-                from read_parquet($folder || '/MovieLens100k_items.parquet.brotli')
+            select movie_id as item_id, movie_title as title, list(genre order by genre) as genres
+            from (
+                -- Genres are the columns in capitals, but for IMDb_URL.
+                unpivot (from read_parquet($folder || '/MovieLens100k_items.parquet.brotli'))
+                on columns('^[A-Z][^M]') into name genre value is_of
             )
-            select movie_id as item_id, movie_title as title, list(genre) as genres
-            from (unpivot genres on columns('^[A-Z][^M]') into name genre value is_of)
             where is_of = 1
             group by all
         """,
