@@ -36,7 +36,9 @@
             {%- set relation = adapter.get_relation(
                 result.node.database, result.node.schema, result.node.alias
             ) -%}
-            {%- set worked = result.timing | selectattr('name', 'equalto', 'execute') | first %}
+            {%- set worked = result.timing | selectattr('name', 'equalto', 'execute') | first -%}
+            {#- What was not made anew took no time that would tell anything. -#}
+            {%- set status = 'kept' if result.message == 'KEPT' else result.status %}
         insert into builds.run_results by name
         select
             '{{ invocation_id }}' as run_id,
@@ -44,7 +46,7 @@
             {{ quoted(result.node.resource_type) }} as resource_type,
             {{ quoted(result.node.schema) }} as schema_name,
             {{ quoted(result.node.name) }} as name,
-            {{ quoted(result.status) }} as status,
+            {{ quoted(status) }} as status,
             {%- if result.status == 'success' and relation and relation.is_table %}
             (select count(*) from {{ relation }}) as n_rows,
             {{ bytes_on_disk(relation) }} as n_bytes,
