@@ -18,7 +18,7 @@ from tqdm import tqdm
 from models_py import memory, saved
 from models_py.columns import ITEM, TWO_TOWER_FITS, USER, Columns, vectors_schema
 from models_py.histories import Histories, count_earlier, cut, hold_out_last
-from models_py.repeatable import repeatable
+from models_py.repeatable import one_thread, repeatable
 from models_py.svd import right_singular_vectors
 from models_py.tables import CELLS_PER_BLOCK, folds_of, largest_fold, rows_of, vector_rows
 from models_py.towers import (
@@ -161,7 +161,8 @@ class TwoTower:
 
     Item ids start where a factorization of the likes puts them, from where few passes lead to
     what many do from noise, or all starts from what an earlier fit had learned. The fit runs on a
-    GPU where there is one; on a processor two fits of the same histories are the same to the bit.
+    GPU where there is one. On a processor it uses one thread, so that two fits of the same
+    histories are the same to the bit on any number of cores.
 
     Examples
     --------
@@ -235,7 +236,7 @@ class TwoTower:
         log_likes = np.log(np.maximum(1, n_likes))
         typical = log_likes.sum() / max(1, np.count_nonzero(n_likes))
         self.log_popularity_ = (self.has_id_ * (log_likes - typical)).astype(np.float32)
-        with repeatable(parameters.random_state):
+        with repeatable(parameters.random_state), one_thread():
             self.towers_ = Towers(
                 n_items,
                 self.item_features_.shape[1],
@@ -333,7 +334,7 @@ class TwoTower:
         """By default, the key of an item is its place, and attributes have no names."""
         is_known, towers = self._is_known_item(), self.towers_
         places = np.flatnonzero(is_known)
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             items = towers.items(np.arange(len(is_known)), self.has_id_, self.item_features_)
             return UserTower(
                 replace(self.parameters, encoder=self.encoder_),
@@ -532,7 +533,7 @@ class UserTower:
         float32 array, shape (n_items, dimensions + 1)
             In the order of ``item_keys``: of unit length, and then what its popularity adds.
         """
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             return meeting_users(self.items, self.added).cpu().numpy()
 
     def vectors(self, histories: Histories, user_features: csr_matrix | None = None) -> np.ndarray:
@@ -559,7 +560,7 @@ class UserTower:
         known = known[np.argsort(lengths[known], kind="stable")]
         n_rows = max(1, ACTIONS_PER_BATCH // parameters.history)
         vectors = np.zeros((len(histories), parameters.dimensions + 1), dtype=np.float32)
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             for first in range(0, len(known), n_rows):
                 users = known[first : first + n_rows]
                 part = histories.of(users)

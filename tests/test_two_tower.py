@@ -269,15 +269,28 @@ def test_the_popular_come_first_where_nothing_else_is_known():
 
 
 def test_a_fit_repeats_and_leaves_torch_as_it_was():
-    likes = Histories(np.array([0, 3, 6]), np.array([0, 1, 2, 0, 2, 3]), np.array([1, 2, 3] * 2))
-    parameters = replace(SMALL, encoder="attention", learn_temperature=True)
+    # Enough of them that threads would share the sums, and end on other bits.
+    n_users, n_each, n_items = 200, 20, 300
+    likes = Histories(
+        np.arange(0, n_users * n_each + 1, n_each),
+        np.random.default_rng(1).integers(n_items, size=n_users * n_each),
+        np.tile(np.arange(n_each), n_users),
+    )
+    parameters = replace(
+        SMALL, encoder="attention", learn_temperature=True, dimensions=64, batch_size=512
+    )
     torch.manual_seed(1)
-    state = torch.get_rng_state()
-    first = TwoTower(parameters).fit(likes, n_items=4)
+    state, n_threads = torch.get_rng_state(), torch.get_num_threads()
+    first = TwoTower(parameters).fit(likes, n_items)
     assert (torch.get_rng_state() == state).all()
+    assert torch.get_num_threads() == n_threads
     assert not torch.are_deterministic_algorithms_enabled()
     torch.manual_seed(2)
-    second = TwoTower(parameters).fit(likes, n_items=4)
+    torch.set_num_threads(n_threads + 1)
+    try:
+        second = TwoTower(parameters).fit(likes, n_items)
+    finally:
+        torch.set_num_threads(n_threads)
     assert (first.item_vectors() == second.item_vectors()).all()
     assert (first.user_vectors(likes) == second.user_vectors(likes)).all()
 
