@@ -319,7 +319,7 @@ def test_posted_is_compared_with_the_same_users_and_with_a_build_that_knew():
 
 
 def test_growth_of_each_model_is_the_slope_of_the_logarithms(built):
-    """A join that grows as the square from 1 to 5, a scan, and a model that smaller ones lack."""
+    """A join that grows as the square from 1 to 5, a scan, and models that some sizes lack."""
 
     def taken(seconds, n_rows=None):
         return growth.Taken(seconds, 10**9, 0, n_rows, 0)
@@ -329,18 +329,21 @@ def test_growth_of_each_model_is_the_slope_of_the_logarithms(built):
         f"{n}m": growth.Size(
             n * 10**6,
             {"join": taken(join, n), "scan": taken(scan, n), "tiny": taken(tiny, n)}
-            | ({"late": taken(3.0)} if n == 25 else {}),
+            | ({"late": taken(3.0)} if n == 25 else {"early": taken(2.0)}),
         )
         for n, (join, scan, tiny) in seconds.items()
     }
     rows = growth.growth(sizes, limit=1.2)
-    assert [row["model"] for row in rows] == ["join", "scan", "late", "others (1)", "all models"]
-    join, scan, late, others, _ = rows
+    models = ["join", "scan", "late", "early", "others (1)", "all models"]
+    assert [row["model"] for row in rows] == models
+    join, scan, late, early, others, _ = rows
     assert join["exponent_last"] == pytest.approx(np.log(10) / np.log(5), abs=1e-5)
     assert join["exponent_overall"] == pytest.approx(np.log(250) / np.log(25), abs=1e-5)
     assert scan["exponent_last"] == scan["exponent_overall"] == 1
     assert late["exponent_last"] is late["taken"]["5m"] is None
-    assert [row["is_above_limit"] for row in rows] == [True, False, False, False, True]
+    assert early["exponent_last"] is early["taken"]["25m"] is None
+    assert early["exponent_overall"] == 0
+    assert [row["is_above_limit"] for row in rows] == [True, *[False] * 4, True]
     assert others["taken"]["5m"]["seconds"] == 0.05
     line = growth.as_markdown(rows, sizes, limit=1.2).splitlines()[4]
     assert line.startswith(

@@ -5,7 +5,7 @@ same vars say of themselves (``builds.run_results``) and prints a table of secon
 rows of every model at each size, the slowest first: of the last run that made it, for one that was
 killed may have been gone on with. Growth is the exponent p of seconds ~ events^p: from the second
 largest size to the largest, and fitted over all sizes; above 1.2 (``--limit``) it is marked. Models
-of less than a second at the largest size are one line. The table goes to
+of less than a second at every size are one line. The table goes to
 ``target/benchmarks/growth.md``, all numbers to ``growth.json``.
 """
 
@@ -99,11 +99,13 @@ def together(parts: list[Taken]) -> Taken | None:
 def growth(sizes: dict[str, Size], limit: float) -> list[dict]:
     """A row for every model, slowest first, then the rest as one, then all of them."""
     ordered = sorted(sizes, key=lambda name: sizes[name].n_events)
-    largest = sizes[ordered[-1]].models
-    slow = [name for name in largest if largest[name].seconds >= LEAST_SECONDS]
-    slow.sort(key=lambda name: (-largest[name].seconds, name))
-    every = {name for size in sizes.values() for name in size.models}
-    rest = sorted(every - set(slow))
+    longest: dict[str, float] = {}
+    for size in sizes.values():
+        for name, taken in size.models.items():
+            longest[name] = max(taken.seconds, longest.get(name, 0.0))
+    slow = [name for name in longest if longest[name] >= LEAST_SECONDS]
+    slow.sort(key=lambda name: (-longest[name], name))
+    rest = sorted(longest.keys() - set(slow))
 
     lines = {name: [sizes[size].models.get(name) for size in ordered] for name in slow}
     lines[f"others ({len(rest)})"] = [
