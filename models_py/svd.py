@@ -111,7 +111,10 @@ def right_singular_vectors(
     vectors : float array, shape (n_columns, n)
         Orthonormal columns, each with its largest number above 0.
     """
-    n_columns = matrix.shape[1]
+    n_rows, n_columns = matrix.shape
+    if n_rows > n_columns:
+        # Empty rows say nothing, but svds works through n dense numbers for each row.
+        matrix = matrix[np.diff(matrix.indptr) > 0]
     values, vectors = np.zeros(n), np.zeros((n_columns, n))
     found = min(n, min(matrix.shape))
     # More threads would add in another order, and give other last digits.

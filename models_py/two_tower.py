@@ -87,7 +87,7 @@ class TwoTowerParameters:
     warm_start: bool = True
     """Whether item ids start from a factorization of the likes, and not from noise."""
     max_users: int | None = None
-    """Users that it learns from, at most, drawn at random; None: all."""
+    """Users that it learns from, at most, drawn at random where more have likes; None: all."""
     epochs: int = 6
     """Passes over the likes, at most."""
     patience: int = 2
@@ -228,7 +228,7 @@ class TwoTower:
             ),
         )
         self.n_user_attributes_ = user_features.shape[1]
-        histories = _some_users(histories, parameters.max_users, random)
+        histories = _some_users(histories, user_features, parameters.max_users, random)
         self.n_users_, self.n_likes_ = int((histories.lengths > 0).sum()), len(histories.items)
         learned, *held_out = hold_out_last(histories, parameters.validation_users, random)
         n_likes = np.bincount(learned.items, minlength=n_items)
@@ -800,13 +800,12 @@ def two_tower_fits(
         As ``columns.TWO_TOWER_FITS``: one row per fold with likes; ``artifact`` is a
         :class:`UserTower` as text, and ``weights`` are :class:`Weights` as text.
     """
-    n_likes, n_keys = (
-        largest_fold(user_items),
-        sum(
-            len(pc.unique(table[key]))
-            for table, key in ((users, Columns.USER_KEY), (items, Columns.ITEM_KEY))
-        ),
+    n_likes = largest_fold(user_items)
+    n_users, n_items = (
+        len(pc.unique(table[key]))
+        for table, key in ((user_items, Columns.USER_KEY), (items, Columns.ITEM_KEY))
     )
+    n_keys = min(n_users, parameters.max_users or n_users) + n_items
     memory.require(
         2 * user_items.nbytes
         + n_likes * BYTES_PER_LIKE
@@ -997,13 +996,21 @@ def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
     return csr_matrix((n, 0), dtype=np.float32) if features is None else features
 
 
-def _some_users(histories: Histories, n: int | None, random: np.random.Generator) -> Histories:
-    """Keep the actions of n users who have any; the others stay without."""
-    active = np.flatnonzero(histories.lengths)
-    if n is None or len(active) <= n:
+def _some_users(
+    histories: Histories, user_features: csr_matrix, n: int | None, random: np.random.Generator
+) -> Histories:
+    """Keep the actions of n users, where more have any; the others stay without.
+
+    They are drawn from those of whom something can be learned: a single action of somebody
+    without features is foretold by nothing.
+    """
+    is_active = histories.lengths > 0
+    if n is None or np.count_nonzero(is_active) <= n:
         return histories
+    is_foretold = (histories.lengths > 1) | (np.diff(user_features.indptr) > 0)
+    users = np.flatnonzero(is_active & is_foretold)
     is_drawn = np.zeros(len(histories), dtype=bool)
-    is_drawn[random.choice(active, n, replace=False)] = True
+    is_drawn[random.choice(users, min(n, len(users)), replace=False)] = True
     return histories.only(is_drawn[histories.users])
 
 

@@ -24,6 +24,7 @@ likes as (
         user_items.user_key,
         user_items.item_key,
         user_items.recency_rank,
+        user_items.recency_rank // {{ sized('cooccurrence_window') }} as run,
         {{ half_life_decay(
             days_between('user_items.last_interaction_at', 'folds.cutoff_at'),
             var('cooccurrence_half_life_days')
@@ -31,6 +32,18 @@ likes as (
     from user_items
     inner join folds on user_items.fold = folds.fold
     where user_items.is_positive
+
+),
+
+-- What is within the window of a like is in its own run of as many likes or in one beside it: of
+-- somebody with very many likes not all pairs are looked at.
+nearby as (
+
+    select
+        *,
+        run + unnest([-1, 0, 1]) as near_run
+    from likes
+    where {{ in_current_items('item_key') }}
 
 ),
 
@@ -44,14 +57,14 @@ pairs as (
         {{ exact_sum(
             'if(one.recency_rank > other.recency_rank, one.weight, other.weight)'
         ) }} as weight
-    from likes as one
+    from nearby as one
     inner join likes as other
         on
             one.fold = other.fold
             and one.user_key = other.user_key
+            and one.near_run = other.run
             and one.item_key < other.item_key
             and abs(one.recency_rank - other.recency_rank) <= {{ sized('cooccurrence_window') }}
-    where {{ in_current_items('one.item_key') }}
     group by all
 
 ),

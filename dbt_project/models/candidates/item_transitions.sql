@@ -21,9 +21,22 @@ likes as (
         fold,
         user_key,
         item_key,
-        recency_rank
+        recency_rank,
+        recency_rank // {{ var('transitions_window') }} as run
     from user_items
     where is_positive
+
+),
+
+-- What comes within the window of a like is in its own run of as many likes or in the next: of
+-- somebody with very many likes not all pairs are looked at.
+nearby as (
+
+    select
+        *,
+        run + unnest([-1, 0]) as near_run
+    from likes
+    where {{ in_current_items('item_key') }}
 
 ),
 
@@ -45,14 +58,14 @@ steps as (
         earlier.item_key,
         later.item_key as neighbor_item_key,
         {{ exact_sum('1.0 / (earlier.recency_rank - later.recency_rank)') }} as weight
-    from likes as earlier
+    from nearby as earlier
     inner join likes as later
         on
             earlier.fold = later.fold
             and earlier.user_key = later.user_key
+            and earlier.near_run = later.run
             and earlier.recency_rank > later.recency_rank
             and earlier.recency_rank <= later.recency_rank + {{ var('transitions_window') }}
-    where {{ in_current_items('earlier.item_key') }}
     group by all
 
 ),
