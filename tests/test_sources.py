@@ -1,16 +1,19 @@
 """The learned sources: each against a naive reference, and what must hold for any likes."""
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
+from scipy.sparse import random as sparse_random
 
 from models_py.als import ALS, ALSParameters, als_vectors
 from models_py.ease import EASE, EASEParameters, ease_candidates
 from models_py.retrieval import RetrievalParameters, vector_candidates
-from models_py.svd import PureSVD, SVDParameters, svd_vectors
+from models_py.svd import PureSVD, SVDParameters, right_singular_vectors, svd_vectors
 
 WEIGHTS = np.where(
     np.random.default_rng(0).random((30, 12)) < 0.3,
@@ -101,6 +104,21 @@ def test_svd_of_a_large_matrix_is_numpys_too(monkeypatch):
     dense = PureSVD(SVDParameters(factors=3)).fit(csr_matrix(WEIGHTS)).item_factors_
     assert first == pytest.approx(dense, abs=1e-6)
     assert first.tolist() == second.tolist()
+
+
+def test_svd_needs_nothing_for_rows_without_entries():
+    """So that it may be asked of a few users among millions."""
+    random = np.random.default_rng(0)
+    few = sparse_random(2000, 1000, density=0.01, format="csr", rng=random)
+    many = csr_matrix((few.data, few.indices, np.append(few.indptr, [few.nnz] * 1_000_000)))
+    tracemalloc.start()
+    values, vectors = right_singular_vectors(many, 4, random_state=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6
+    expected_values, expected_vectors = right_singular_vectors(few, 4, random_state=0)
+    assert values == pytest.approx(expected_values)
+    assert vectors == pytest.approx(expected_vectors, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -424,6 +424,27 @@ def test_a_fit_without_likes_knows_nothing():
     assert model.user_vectors(nobody).tolist() == [[0.0] * 9]
 
 
+def test_of_too_many_users_it_takes_those_that_it_can_learn_from():
+    """Twenty users with one like, and then five with two; the last of the twenty has features."""
+    histories = Histories(np.append(np.arange(21), 20 + 2 * np.arange(1, 6)), np.arange(30) % 6)
+    features = csr_matrix(([1.0], ([19], [0])), shape=(25, 1))
+    fits = {
+        (n, has_features): TwoTower(replace(SMALL, max_users=n)).fit(
+            histories, 6, user_features=features if has_features else None
+        )
+        for n in (3, 10, 25)
+        for has_features in (False, True)
+    }
+    assert {of: (model.n_users_, model.n_likes_) for of, model in fits.items() if of[0] > 3} == {
+        (10, False): (5, 10),
+        (10, True): (6, 11),
+        (25, False): (25, 30),
+        (25, True): (25, 30),
+    }
+    assert fits[3, False].n_likes_ == 6
+    assert fits[3, True].n_users_ == 3
+
+
 def test_new_items_and_new_users_are_placed_by_what_is_known_of_them():
     """Users of group x like items of genre a, others b; users and items 91 and 92 are new."""
     random = np.random.default_rng(0)
