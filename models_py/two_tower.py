@@ -87,7 +87,7 @@ class TwoTowerParameters:
     warm_start: bool = True
     """Whether item ids start from a factorization of the likes, and not from noise."""
     max_users: int | None = None
-    """Users that it learns from, at most, drawn at random where more have likes; None: all."""
+    """Users that it learns from, at most; where more have likes they are drawn. None: all."""
     epochs: int = 6
     """Passes over the likes, at most."""
     patience: int = 2
