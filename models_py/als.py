@@ -28,6 +28,8 @@ class ALSParameters:
     """Seed of the first vectors."""
     warm_iterations: int = 5
     """Sweeps where vectors start from what was learned before."""
+    max_users: int | None = None
+    """Users to learn from, at most, drawn of those with two likes; None: all."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted.
@@ -35,8 +37,8 @@ class ALSParameters:
         Raises
         ------
         ValueError
-            When factors or iterations are below 1, alpha is not above 0, or regularization is
-            negative.
+            When factors, iterations or max_users are below 1, alpha is not above 0, or
+            regularization is negative.
         """
         if self.factors < 1 or self.iterations < 1 or self.warm_iterations < 1:
             raise ValueError(
@@ -48,6 +50,8 @@ class ALSParameters:
                 f"ALS needs alpha above 0 and regularization of at least 0, got {self.alpha} "
                 f"and {self.regularization}"
             )
+        if self.max_users is not None and self.max_users < 1:
+            raise ValueError(f"ALS needs max_users of at least 1, got {self.max_users}")
 
 
 class ALS:
@@ -90,10 +94,14 @@ class ALS:
         Returns
         -------
         ALS
-            Itself, with ``item_factors_`` (n_items, factors), and ``penalty_``, the L2 penalty
-            of each row. Vectors of users are what :meth:`fold_in` makes of their likes.
+            Itself, with ``item_factors_`` (n_items, factors), ``is_learned_`` (n_items,), False
+            where nobody of whom it learned likes an item, whose vector is zeros, and
+            ``penalty_``, the L2 penalty of each row. Vectors of users are what :meth:`fold_in`
+            makes of their likes.
         """
         self.heed(float(likes.sum()), sum(likes.shape))
+        likes = _of_some_users(likes, self.parameters)
+        self.is_learned_ = likes.getnnz(axis=0) > 0
         noise = _noise(sum(likes.shape), self.parameters)
         # A sweep over users reads the items of each, and the other way round. In this order those
         # that are read most often stand together, where a processor's cache holds them.
@@ -112,6 +120,11 @@ class ALS:
         self.item_factors_ = np.empty_like(model.item_factors)
         self.item_factors_[items] = model.item_factors
         return self
+
+    def bytes_of_fit(self, n_users: int, n_items: int) -> int:
+        """What a fit on so many users and items with likes takes."""
+        n_users = min(n_users, self.parameters.max_users or n_users)
+        return (n_users + n_items) * self.parameters.factors * 8
 
     def heed(self, weight: float, n_rows: int) -> "ALS":
         """Set the penalty for likes of so much weight of so many users and items."""
@@ -162,6 +175,20 @@ def one_blas_thread() -> threadpool_limits:
     return threadpool_limits(limits=1, user_api="blas")
 
 
+def _of_some_users(likes: csr_matrix, parameters: ALSParameters) -> csr_matrix:
+    """Keep the rows of max_users users, where more like anything.
+
+    They are drawn from those with two likes: one alone says nothing of what goes with what.
+    """
+    n = parameters.max_users
+    n_likes = np.diff(likes.indptr)
+    if n is None or np.count_nonzero(n_likes) <= n:
+        return likes
+    users = np.flatnonzero(n_likes > 1)
+    random = np.random.default_rng(parameters.random_state)
+    return likes[np.sort(random.choice(users, min(n, len(users)), replace=False))]
+
+
 def _noise(n: int, parameters: ALSParameters) -> np.ndarray:
     """What implicit starts from."""
     random = np.random.default_rng(parameters.random_state)
@@ -190,9 +217,7 @@ def als_vectors(
     earlier : pa.Table, optional
         What this function returned before, with the same keys, to start from.
     """
-    return factor_vectors(
-        user_items, users, lambda: ALS(parameters), parameters.factors, 8, earlier
-    )
+    return factor_vectors(user_items, users, lambda: ALS(parameters), parameters.factors, earlier)
 
 
 def als_folded_in(

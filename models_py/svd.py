@@ -71,8 +71,10 @@ class PureSVD:
         -------
         PureSVD
             Itself, with ``item_factors_`` (n_items, factors), in order of singular value, each
-            with its largest number above 0. There are fewer where the matrix has fewer.
+            with its largest number above 0, and ``is_learned_`` (n_items,), True where somebody
+            likes an item. There are fewer factors where the matrix has fewer.
         """
+        self.is_learned_ = likes.getnnz(axis=0) > 0
         likes = likes.astype(np.float64)
         norms = np.sqrt(likes.power(2).sum(axis=0).A1)
         damped = likes @ diags_array(np.maximum(norms, 1e-12) ** -self.parameters.damping)
@@ -80,6 +82,10 @@ class PureSVD:
             damped, self.parameters.factors, self.parameters.random_state
         )[1]
         return self
+
+    def bytes_of_fit(self, n_users: int, n_items: int) -> int:
+        """What a fit on so many users and items with likes takes."""
+        return (n_users + n_items) * self.parameters.factors * 24
 
     def fold_in(self, likes: csr_matrix) -> np.ndarray:
         """Compute the vectors of users, known or new, from their likes, shape (n, factors)."""
@@ -148,4 +154,4 @@ def svd_vectors(
     user_items: Iterable[pa.Table], users: pa.Table, parameters: SVDParameters
 ) -> pa.Table:
     """Fit PureSVD on each fold by itself; tables as of :func:`models_py.tables.factor_vectors`."""
-    return factor_vectors(user_items, users, lambda: PureSVD(parameters), parameters.factors, 24)
+    return factor_vectors(user_items, users, lambda: PureSVD(parameters), parameters.factors)

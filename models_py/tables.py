@@ -158,7 +158,6 @@ def factor_vectors(
     users: pa.Table,
     new_model: Callable,
     factors: int,
-    bytes_per_factor: int,
     earlier: pa.Table | None = None,
 ) -> pa.Table:
     """Fit a factorization on each fold by itself.
@@ -170,12 +169,11 @@ def factor_vectors(
     users : pa.Table
         One row per fold and user to propose to: fold, user_key.
     new_model : callable
-        Gives a model that is not fitted, with ``fit(likes)``, ``fold_in(likes)`` and, once
-        fitted, ``item_factors_``.
+        Gives a model that is not fitted, with ``fit(likes)``, ``bytes_of_fit(n_users, n_items)``,
+        ``fold_in(likes)`` and, once fitted, ``item_factors_`` and ``is_learned_``, which items
+        it learned something of.
     factors : int
         Length of a vector.
-    bytes_per_factor : int
-        What a fit takes for each number of each vector.
     earlier : pa.Table, optional
         What this function returned before, with the same keys: a model that is fitted with
         ``fit(likes, start)`` starts from the vectors of the items.
@@ -183,8 +181,8 @@ def factor_vectors(
     Returns
     -------
     pa.Table
-        As ``columns.vectors_schema(factors)``: a vector for each of the users with a like in the
-        fold, and for each item that somebody likes. Of the others nothing is known.
+        As ``columns.vectors_schema(factors)``: a vector for each item that the model learned of,
+        and for each of the users who like one. Of the others nothing is known.
 
     Raises
     ------
@@ -194,25 +192,31 @@ def factor_vectors(
 
     def fitted(fold: FoldLikes) -> pa.Table:
         known, items = fold.users_with_likes, fold.liked_items
+        # Of whom a tested fold proposes nothing to, there may be many.
+        wanted = np.isin(fold.user_keys[known], rows_of(users, fold=fold.fold)[Columns.USER_KEY])
+        model = new_model()
         memory.require(
-            # What is returned has 4 bytes more for each.
-            (len(known) + len(items)) * factors * (bytes_per_factor + 4),
+            model.bytes_of_fit(len(known), len(items))
+            + (np.count_nonzero(wanted) + len(items)) * factors * 4,
             f"A factorization of {len(known):,} users and {len(items):,} items",
-            "Lower als_factors or svd_factors.",
+            "Lower als_factors, als_max_users or svd_factors.",
         )
         likes = fold.likes[known][:, items]
-        model = new_model()
         if earlier is None:
             model.fit(likes)
         else:
             model.fit(likes, _start(earlier, fold.fold, fold.item_keys[items], factors))
-        # Of whom a tested fold proposes nothing to, there may be many.
-        wanted = np.isin(fold.user_keys[known], rows_of(users, fold=fold.fold)[Columns.USER_KEY])
-        of_users = model.fold_in(likes[wanted])
+        learned = model.is_learned_
+        if not learned.all():
+            wanted &= likes @ learned > 0
         return pa.concat_tables(
             [
-                vector_rows(fold.fold, USER, fold.user_keys[known[wanted]], of_users),
-                vector_rows(fold.fold, ITEM, fold.item_keys[items], model.item_factors_),
+                vector_rows(
+                    fold.fold, USER, fold.user_keys[known[wanted]], model.fold_in(likes[wanted])
+                ),
+                vector_rows(
+                    fold.fold, ITEM, fold.item_keys[items[learned]], model.item_factors_[learned]
+                ),
             ]
         )
 

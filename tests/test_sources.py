@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,6 +67,48 @@ def test_als_lowers_its_loss_with_every_few_sweeps():
     assert losses[-1] < losses[0]
 
 
+def test_of_too_many_users_als_learns_from_those_with_two_likes():
+    """Somebody with one like has a vector by it, but teaches nothing."""
+    likes = np.zeros((30, 13))
+    likes[:, :12] = WEIGHTS
+    # The last item is liked by people who like nothing else.
+    some_have_one = np.concatenate([likes, np.eye(13), np.eye(13)])
+    n_users = 30 - np.count_nonzero((likes > 0).sum(axis=1) < 2)
+    met = pa.table(
+        {
+            "fold": ["f"] * np.count_nonzero(some_have_one),
+            "user_key": np.nonzero(some_have_one)[0].astype(np.int32),
+            "item_key": np.nonzero(some_have_one)[1].astype(np.int32),
+            "is_positive": [True] * np.count_nonzero(some_have_one),
+            "weight": some_have_one[some_have_one > 0],
+        }
+    )
+    users = pa.table({"fold": ["f"] * 56, "user_key": pa.array(range(56), pa.int32())})
+
+    def vectors(max_users):
+        rows = als_vectors([met], users, ALSParameters(factors=4, max_users=max_users))
+        return {
+            entity: dict(zip(of["key"].to_pylist(), of["vector"].to_pylist(), strict=True))
+            for entity in ("user", "item")
+            for of in [rows.filter(pc.equal(rows["entity"], entity))]
+        }
+
+    everybody, those_with_two = vectors(None), vectors(n_users)
+    assert everybody["item"].keys() == set(range(13))
+    assert those_with_two["item"].keys() == set(range(12))
+    friends_of_the_last = {30 + 12, 43 + 12}
+    assert everybody["user"].keys() - those_with_two["user"].keys() == friends_of_the_last
+    assert vectors(n_users) == those_with_two
+    # Fewer of them are other people.
+    assert vectors(n_users // 2)["item"] != those_with_two["item"]
+    # Where nobody has two likes, nothing is learned.
+    assert (
+        not ALS(ALSParameters(factors=4, max_users=5))
+        .fit(csr_matrix(np.eye(13)))
+        .item_factors_.any()
+    )
+
+
 def test_ease_is_the_constrained_ridge_regression():
     """Column j solves the ridge regression of item j on all others, itself left out."""
     liked = (WEIGHTS > 0).astype(float)
@@ -126,6 +169,7 @@ def test_svd_needs_nothing_for_rows_without_entries():
     [
         lambda: ALSParameters(factors=0),
         lambda: ALSParameters(alpha=0.0),
+        lambda: ALSParameters(max_users=0),
         lambda: EASEParameters(regularization=0.0),
         lambda: EASEParameters(max_items=0),
         lambda: SVDParameters(factors=0),

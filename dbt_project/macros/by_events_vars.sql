@@ -5,7 +5,7 @@
         'cooccurrence_window', 'cooccurrence_neighbors', 'cooccurrence_history',
         'transitions_neighbors',
         'rp3beta_max_history', 'rp3beta_neighbors', 'content_profile_terms', 'content_term_items',
-        'ease_max_items', 'als_iterations', 'two_tower_epochs', 'two_tower_max_users',
-        'exploration_items',
+        'ease_max_items', 'als_iterations', 'als_max_users', 'two_tower_epochs',
+        'two_tower_max_users', 'exploration_items',
     ]) -%}
 {%- endmacro %}

@@ -62,6 +62,7 @@
         'random_split_seed': [0, none, true, false],
         'max_candidate_users': [0, none, false, true],
         'max_live_users': [0, none, false, true],
+        'als_max_users': [0, none, false, true],
         'two_tower_max_users': [0, none, false, true],
         'trending_half_life_days': [0, none, false, false],
         'segment_shrinkage': [0, none, true, false],
