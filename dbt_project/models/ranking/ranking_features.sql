@@ -30,12 +30,13 @@ final as (
         user_item_features.user_key,
         user_item_features.item_key,
         {{ ranking_columns() | indent(8) }}
+    -- Left joins, though all are there, as in user_item_features.
     from user_item_features
-    inner join user_features
+    left join user_features
         on
             user_item_features.fold = user_features.fold
             and user_item_features.user_key = user_features.user_key
-    inner join item_features
+    left join item_features
         on
             user_item_features.fold = item_features.fold
             and user_item_features.item_key = item_features.item_key

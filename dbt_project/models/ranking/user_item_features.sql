@@ -215,8 +215,8 @@ year_affinities as (
 
 ),
 
--- Left joins, though the vectors are there, keep to this order: joined by fold alone, as DuckDB may
--- choose where it thinks that they are few, users and items are all pairs.
+-- Here and below left joins, though all are there, keep to this order: joined by fold alone, as
+-- DuckDB may choose where it thinks that they are few, users and items are all pairs.
 {% for source in vector_sources() %}
 {{ source }}_similarities as (
 
@@ -284,16 +284,16 @@ final as (
         - coalesce(item_features.days_since_first_interaction, item_features.days_since_release)
             as days_new_to_user
     from candidate_pool
-    inner join candidate_scores using (fold, user_key, item_key)
-    inner join user_features
+    left join candidate_scores using (fold, user_key, item_key)
+    left join user_features
         on
             candidate_pool.fold = user_features.fold
             and candidate_pool.user_key = user_features.user_key
-    inner join item_features
+    left join item_features
         on
             candidate_pool.fold = item_features.fold
             and candidate_pool.item_key = item_features.item_key
-    inner join items on candidate_pool.item_key = items.item_key
+    left join items on candidate_pool.item_key = items.item_key
     {%- for source in neighbor_models() %}
     left join {{ source }}_ties
         on
