@@ -1,5 +1,6 @@
 """What stands in a build's way: it says so in one message, and nothing is lost."""
 
+import os
 import subprocess
 import sys
 
@@ -97,6 +98,20 @@ def test_duckdb_without_memory_says_what_to_do(copy):
     assert result.returncode == 1, result.stdout
     assert "DuckDB needs more memory than FORYOU_MEMORY_LIMIT gives it for item" in result.stdout
     assert copy.hash_of("candidates.item_transitions") == before != (0, 0)
+
+
+def test_the_spill_of_a_killed_build_is_cleared_away(copy):
+    """What is not DuckDB's stays."""
+    folder = copy.database.with_name(copy.database.name + ".tmp")
+    folder.mkdir(exist_ok=True)
+    spilled, other = folder / "duckdb_temp_storage_DEFAULT-0.tmp", folder / "notes.txt"
+    for file in (spilled, other):
+        file.write_text("left")
+        os.utime(file, (0, 0))
+    result = copy.dbt("run", "--select", "ranking_examples")
+    assert result.returncode == 0, result.stdout
+    assert not spilled.exists()
+    assert other.exists()
 
 
 def test_a_full_disk_leaves_the_table_as_it_was(copy):
