@@ -9,6 +9,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
+from models_py.histories import draw_users
 from models_py.tables import factor_vectors, folded_in_vectors
 
 
@@ -100,7 +101,10 @@ class ALS:
             makes of their likes.
         """
         self.heed(float(likes.sum()), sum(likes.shape))
-        likes = _of_some_users(likes, self.parameters)
+        random = np.random.default_rng(self.parameters.random_state)
+        is_drawn = draw_users(np.diff(likes.indptr), self.parameters.max_users, random)
+        if not is_drawn.all():
+            likes = likes[is_drawn]
         self.is_learned_ = likes.getnnz(axis=0) > 0
         noise = _noise(sum(likes.shape), self.parameters)
         # A sweep over users reads the items of each, and the other way round. In this order those
@@ -173,20 +177,6 @@ class ALS:
 def one_blas_thread() -> threadpool_limits:
     """Around what implicit does: it calls BLAS inside threads of its own, and may hang on more."""
     return threadpool_limits(limits=1, user_api="blas")
-
-
-def _of_some_users(likes: csr_matrix, parameters: ALSParameters) -> csr_matrix:
-    """Keep the rows of max_users users, where more like anything.
-
-    They are drawn from those with two likes: one alone says nothing of what goes with what.
-    """
-    n = parameters.max_users
-    n_likes = np.diff(likes.indptr)
-    if n is None or np.count_nonzero(n_likes) <= n:
-        return likes
-    users = np.flatnonzero(n_likes > 1)
-    random = np.random.default_rng(parameters.random_state)
-    return likes[np.sort(random.choice(users, min(n, len(users)), replace=False))]
 
 
 def _noise(n: int, parameters: ALSParameters) -> np.ndarray:

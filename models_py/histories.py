@@ -61,6 +61,42 @@ class Histories:
         return self.items[taken], None if self.times is None else self.times[taken]
 
 
+def draw_users(
+    n_actions: np.ndarray,
+    n: int | None,
+    random: np.random.Generator,
+    has_features: np.ndarray | bool = False,
+) -> np.ndarray:
+    """Choose n users to learn from, where more have done anything.
+
+    They are drawn from those of whom something can be learned: a single action of somebody
+    without features is foretold by nothing, and says nothing of what goes with what.
+
+    Parameters
+    ----------
+    n_actions : int array, shape (n_users,)
+        How many actions each user has.
+    n : int, optional
+        Users to learn from, at most; None: all.
+    random : np.random.Generator
+        Draws them.
+    has_features : bool array, shape (n_users,), optional
+        Of whom something is known besides.
+
+    Returns
+    -------
+    bool array, shape (n_users,)
+        Who is learned from; all are where no more than n have an action.
+    """
+    is_active = n_actions > 0
+    if n is None or np.count_nonzero(is_active) <= n:
+        return np.ones(len(n_actions), dtype=bool)
+    users = np.flatnonzero(is_active & ((n_actions > 1) | has_features))
+    is_drawn = np.zeros(len(n_actions), dtype=bool)
+    is_drawn[random.choice(users, min(n, len(users)), replace=False)] = True
+    return is_drawn
+
+
 def count_earlier(histories: Histories) -> np.ndarray:
     """Count the actions that may be known when an action is to be foretold.
 

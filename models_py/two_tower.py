@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from models_py import memory, saved
 from models_py.columns import ITEM, TWO_TOWER_FITS, USER, Columns, vectors_schema
-from models_py.histories import Histories, count_earlier, cut, hold_out_last
+from models_py.histories import Histories, count_earlier, cut, draw_users, hold_out_last
 from models_py.repeatable import one_thread, repeatable
 from models_py.svd import right_singular_vectors
 from models_py.tables import CELLS_PER_BLOCK, folds_of, largest_fold, rows_of, vector_rows
@@ -228,7 +228,11 @@ class TwoTower:
             ),
         )
         self.n_user_attributes_ = user_features.shape[1]
-        histories = _some_users(histories, user_features, parameters.max_users, random)
+        is_drawn = draw_users(
+            histories.lengths, parameters.max_users, random, np.diff(user_features.indptr) > 0
+        )
+        if not is_drawn.all():
+            histories = histories.only(is_drawn[histories.users])
         self.n_users_, self.n_likes_ = int((histories.lengths > 0).sum()), len(histories.items)
         learned, *held_out = hold_out_last(histories, parameters.validation_users, random)
         n_likes = np.bincount(learned.items, minlength=n_items)
@@ -994,24 +998,6 @@ def _fastest_device() -> str:
 
 def _or_nothing(features: csr_matrix | None, n: int) -> csr_matrix:
     return csr_matrix((n, 0), dtype=np.float32) if features is None else features
-
-
-def _some_users(
-    histories: Histories, user_features: csr_matrix, n: int | None, random: np.random.Generator
-) -> Histories:
-    """Keep the actions of n users, where more have any; the others stay without.
-
-    They are drawn from those of whom something can be learned: a single action of somebody
-    without features is foretold by nothing.
-    """
-    is_active = histories.lengths > 0
-    if n is None or np.count_nonzero(is_active) <= n:
-        return histories
-    is_foretold = (histories.lengths > 1) | (np.diff(user_features.indptr) > 0)
-    users = np.flatnonzero(is_active & is_foretold)
-    is_drawn = np.zeros(len(histories), dtype=bool)
-    is_drawn[random.choice(users, min(n, len(users)), replace=False)] = True
-    return histories.only(is_drawn[histories.users])
 
 
 def _factorize(

@@ -73,14 +73,15 @@ def test_of_too_many_users_als_learns_from_those_with_two_likes():
     likes[:, :12] = WEIGHTS
     # The last item is liked by people who like nothing else.
     some_have_one = np.concatenate([likes, np.eye(13), np.eye(13)])
-    n_users = 30 - np.count_nonzero((likes > 0).sum(axis=1) < 2)
+    n_users = np.count_nonzero((likes > 0).sum(axis=1) > 1)
+    user_keys, item_keys = np.nonzero(some_have_one)
     met = pa.table(
         {
-            "fold": ["f"] * np.count_nonzero(some_have_one),
-            "user_key": np.nonzero(some_have_one)[0].astype(np.int32),
-            "item_key": np.nonzero(some_have_one)[1].astype(np.int32),
-            "is_positive": [True] * np.count_nonzero(some_have_one),
-            "weight": some_have_one[some_have_one > 0],
+            "fold": ["f"] * len(user_keys),
+            "user_key": user_keys.astype(np.int32),
+            "item_key": item_keys.astype(np.int32),
+            "is_positive": [True] * len(user_keys),
+            "weight": some_have_one[user_keys, item_keys],
         }
     )
     users = pa.table({"fold": ["f"] * 56, "user_key": pa.array(range(56), pa.int32())})
