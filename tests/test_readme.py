@@ -21,12 +21,10 @@ def test_there_are_queries():
 
 @pytest.mark.parametrize(("query", "printed"), QUERIES)
 def test_query_gives_what_is_printed(query, printed, built):
-    """The numbers may differ in their last digit from machine to machine; the shape may not."""
     with duckdb.connect(str(built.database), read_only=True) as connection:
-        result = connection.sql(query)
-        lines = printed.strip().splitlines()
-        assert [cell.strip() for cell in lines[1].strip("│").split("│")] == result.columns
-        assert len(result.fetchall()) == len(lines) - 5
+        # Below a long table DuckDB counts its rows, which says nothing more.
+        table = [line for line in str(connection.sql(query)).splitlines() if line[:1] in "┌│├└"]
+    assert table == printed.strip().splitlines()
 
 
 def test_tables_exist(built):
