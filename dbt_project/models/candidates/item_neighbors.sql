@@ -76,10 +76,12 @@ scored as (
         / (own.weight * neighbor.weight + {{ var('cooccurrence_shrinkage') }} * fold_totals.n_users)
             as score
         {%- endif %}
+    -- Every item has a total. Left joins keep their order; of two inner ones DuckDB may join the
+    -- totals first, to all pairs of items.
     from both_ways
-    inner join item_totals as own
+    left join item_totals as own
         on both_ways.fold = own.fold and both_ways.item_key = own.item_key
-    inner join item_totals as neighbor
+    left join item_totals as neighbor
         on
             both_ways.fold = neighbor.fold
             and both_ways.neighbor_item_key = neighbor.item_key

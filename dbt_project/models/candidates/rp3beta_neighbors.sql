@@ -103,10 +103,12 @@ scored as (
         both_ways.neighbor_item_key,
         both_ways.probability * power(1.0 / own.n_likes, {{ var('rp3beta_alpha') }}) as weight,
         weight / power(neighbor.n_likes, {{ var('rp3beta_beta') }}) as score
+    -- Every item has a total. Left joins keep their order; of two inner ones DuckDB may join the
+    -- totals first, to all pairs of items.
     from both_ways
-    inner join item_totals as own
+    left join item_totals as own
         on both_ways.fold = own.fold and both_ways.item_key = own.item_key
-    inner join item_totals as neighbor
+    left join item_totals as neighbor
         on
             both_ways.fold = neighbor.fold
             and both_ways.neighbor_item_key = neighbor.item_key
