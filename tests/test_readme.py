@@ -5,6 +5,7 @@ import re
 import duckdb
 import pytest
 from conftest import ROOT
+from test_tutorial import is_as_printed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [README, *(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))]
@@ -21,10 +22,11 @@ def test_there_are_queries():
 
 @pytest.mark.parametrize(("query", "printed"), QUERIES)
 def test_query_gives_what_is_printed(query, printed, built):
+    """Numbers may differ in their last digits from processor to processor."""
     with duckdb.connect(str(built.database), read_only=True) as connection:
         # Below a long table DuckDB counts its rows, which says nothing more.
         table = [line for line in str(connection.sql(query)).splitlines() if line[:1] in "┌│├└"]
-    assert table == printed.strip().splitlines()
+    assert is_as_printed(printed, "\n".join(table))
 
 
 def test_tables_exist(built):
