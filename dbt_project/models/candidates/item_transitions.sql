@@ -82,10 +82,12 @@ scored as (
             power(own.n_likes, {{ var('transitions_source_beta') }})
             * power(neighbor.n_likes, {{ var('transitions_beta') }})
         ) as score
+    -- Every item has a total. Left joins keep their order; of two inner ones DuckDB may join the
+    -- totals first, to all pairs of items.
     from steps
-    inner join item_totals as own
+    left join item_totals as own
         on steps.fold = own.fold and steps.item_key = own.item_key
-    inner join item_totals as neighbor
+    left join item_totals as neighbor
         on steps.fold = neighbor.fold and steps.neighbor_item_key = neighbor.item_key
 
 ),
